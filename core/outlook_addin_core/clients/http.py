@@ -1,0 +1,147 @@
+"""One HTTP client for all services, and one place where answers become results or typed errors.
+
+Nothing here retries: a failure goes up with its ``retry_after``, and whoever holds the schedule decides.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from ssl import SSLCertVerificationError, SSLContext
+from typing import Any, Final, Protocol, TypeAlias
+
+import httpx2
+
+from outlook_addin_core.clients.answers import failure
+from outlook_addin_core.clients.errors import ServerError, Unauthorized, Unreachable
+
+TIMEOUT: Final = 20.0
+"""Seconds to wait for an answer; Graph calls us back for up to ten before it answers a create."""
+
+Observer: TypeAlias = Callable[[str, str], None]
+"""Is told the operation and its outcome, an HTTP status or ``unreachable``, e.g. to count them."""
+
+
+class TokenProvider(Protocol):
+    """Whatever knows the access token to send."""
+
+    async def token(self) -> str:
+        """Return a token that is valid now; raises a ClientError if there is none to be had."""
+        ...
+
+
+def unobserved(operation: str, outcome: str) -> None:
+    """Take no notice."""
+
+
+def trust(ca_bundle: Path | None, *, trust_env: bool = True) -> SSLContext:
+    """Return what certificates are checked against: the system's authorities and those of a PEM bundle."""
+    context = httpx2.create_ssl_context(trust_env=trust_env)
+    if ca_bundle is not None:
+        context.load_verify_locations(cafile=ca_bundle)
+    return context
+
+
+def make_client(
+    *,
+    base_url: str,
+    ca_bundle: Path | None = None,
+    trust_env: bool = True,
+    timeout: float = TIMEOUT,
+    transport: httpx2.AsyncBaseTransport | None = None,
+) -> httpx2.AsyncClient:
+    """Return a client for one service; the caller closes it.
+
+    Args:
+        base_url: Where the service is, without the version part of its paths.
+        ca_bundle: Certificates to trust in addition to the system's.
+        trust_env: Whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY count.
+        timeout: Seconds for each of connecting, sending and receiving.
+        transport: Replaces the network, for tests.
+    """
+    return httpx2.AsyncClient(
+        base_url=base_url,
+        verify=trust(ca_bundle, trust_env=trust_env),
+        trust_env=trust_env,
+        timeout=timeout,
+        transport=transport,
+    )
+
+
+async def request(  # noqa: PLR0913 - what a request consists of, by name
+    client: httpx2.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    operation: str,
+    token_source: TokenProvider | None = None,
+    params: Mapping[str, str | int] | None = None,
+    json: Any = None,
+    data: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    observe: Observer = unobserved,
+) -> httpx2.Response:
+    """Send one request and return its answer if it is a success (2xx).
+
+    Raises:
+        ClientError: The one of its kinds that fits, see ``clients/errors.py``.
+    """
+    headers = dict(headers or {})
+    if token_source is not None:
+        headers["Authorization"] = f"Bearer {await token_source.token()}"
+    try:
+        response = await client.request(
+            method, url, params=params, json=json, data=data, headers=headers, follow_redirects=False
+        )
+    except (httpx2.RequestError, httpx2.InvalidURL) as error:
+        observe(operation, "unreachable")
+        raise unreachable(error, client.base_url.host, operation) from error
+    observe(operation, str(response.status_code))
+    if response.is_success:
+        return response
+    problem = failure(response, operation)
+    if isinstance(problem, Unauthorized):
+        _forget(token_source)
+    raise problem
+
+
+def read_object(response: httpx2.Response, operation: str) -> dict[str, Any]:
+    """Return the JSON object that a response holds.
+
+    Raises:
+        ServerError: It holds anything else.
+    """
+    try:
+        body = response.json()
+    except ValueError as error:
+        raise ServerError("the answer is not JSON", operation=operation) from error
+    if not isinstance(body, dict):
+        raise ServerError("the answer is not a JSON object", operation=operation)
+    return body
+
+
+def unreachable(error: Exception, host: str, operation: str) -> Unreachable:
+    """Return the error that says, in words, why a host gave no answer."""
+    if isinstance(error, httpx2.TimeoutException):
+        message = f"{host} did not answer in time"
+    elif isinstance(error, httpx2.ProxyError):
+        message = f"the proxy did not let us through to {host}; check the proxy and what it permits"
+    elif _is_untrusted(error):
+        message = f"the certificate of {host} is not trusted; add its authority to the CA bundle"
+    else:
+        message = f"{host} cannot be reached ({type(error).__name__})"
+    return Unreachable(message, operation=operation)
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Walk the chain of causes; the transport wraps what the TLS layer said, whose text survives."""
+    while error is not None:
+        if isinstance(error, SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _forget(token_source: TokenProvider | None) -> None:
+    """A token that was refused is not sent again, if its source can forget it."""
+    forget = getattr(token_source, "forget", None)
+    if callable(forget):
+        forget()

@@ -1,0 +1,232 @@
+"""Access tokens for services: from Entra through msal, and from any OAuth2 token endpoint.
+
+A source belongs to one secret. Whoever reads the secret makes a new source when it has changed: msal keeps
+tokens and, for a minute, refusals, and neither may outlive the secret that they were answers to.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import msal  # type: ignore[import-untyped]
+
+from outlook_addin_core.clients.errors import (
+    ClientError,
+    CredentialsRefused,
+    Denied,
+    Rejected,
+    ServerError,
+    Unauthorized,
+)
+from outlook_addin_core.clients.http import (
+    TIMEOUT,
+    Observer,
+    make_client,
+    read_object,
+    request,
+    trust,
+    unobserved,
+    unreachable,
+)
+from outlook_addin_core.clients.refusals import aadsts_in, refusal
+from outlook_addin_core.domain.clock import Clock, SystemClock
+
+__all__ = ["CredentialsRefused", "GatewayTokenSource", "TokenSource"]
+
+OPERATION: Final = "entra.token"
+GATEWAY_OPERATION: Final = "gateway.token"
+SPARE: Final = timedelta(seconds=60)
+"""A token is not used in the last minute of its life: it has to outlast the request that carries it."""
+
+logging.getLogger("msal.oauth2cli").setLevel(logging.CRITICAL)  # it logs whole answers, which may hold tokens
+
+
+class TokenSource:
+    """App-only tokens of one app registration in one tenant, by client secret.
+
+    msal keeps the token until shortly before it expires; it is synchronous, so it works in a thread, one
+    call at a time.
+
+    Args:
+        authority: The tenant's authority, never ``/common``, e.g. ``https://login.microsoftonline.com/<tenant>``.
+        client_id: The app registration.
+        secret: Its client secret.
+        scope: E.g. ``https://graph.microsoft.com/.default``.
+        ca_bundle: Certificates to trust in addition to the system's.
+        transport: Replaces the network, for tests.
+        observe: Is told the outcome of every token that was asked for.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a token is asked for with
+        self,
+        authority: str,
+        client_id: str,
+        secret: str,
+        scope: str,
+        *,
+        ca_bundle: Path | None = None,
+        transport: httpx2.BaseTransport | None = None,
+        observe: Observer = unobserved,
+    ) -> None:
+        self._authority = authority
+        self._client_id = client_id
+        self._secret = secret
+        self._scope = scope
+        self._http = httpx2.Client(verify=trust(ca_bundle), timeout=TIMEOUT, transport=transport)
+        self._observe = observe
+        self._application: msal.ConfidentialClientApplication | None = None
+        self._turn = asyncio.Lock()
+        self._stale = False
+
+    async def token(self) -> str:
+        """Return a token that is valid now.
+
+        Raises:
+            CredentialsRefused: Entra does not accept the app or its secret; ``remedy`` says what to do.
+            ClientError: Entra could not be reached or failed.
+        """
+        async with self._turn:
+            answer = await asyncio.to_thread(self._acquire)
+        token = answer.get("access_token")
+        if isinstance(token, str):
+            return token
+        raise refusal(answer, OPERATION)
+
+    def forget(self) -> None:
+        """Ask Entra anew next time: the token was refused before its time."""
+        self._stale = True
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await asyncio.to_thread(self._http.close)
+
+    def _acquire(self) -> Mapping[str, Any]:
+        try:
+            application = self._get_application()
+            if self._stale:
+                application.remove_tokens_for_client()
+                self._stale = False
+            answer: Mapping[str, Any] = application.acquire_token_for_client(scopes=[self._scope])
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            self._observe(OPERATION, "unreachable")
+            raise unreachable(error, httpx2.URL(self._authority).host, OPERATION) from error
+        except (msal.exceptions.MsalError, RuntimeError, ValueError) as error:
+            self._observe(OPERATION, "error")
+            message = "Entra gave no answer that can be used"
+            raise ServerError(message, operation=OPERATION, excerpt=str(error)) from error
+        if answer.get("token_source") != "cache":
+            self._observe(OPERATION, str(answer.get("error") or "200"))
+        return answer
+
+    def _get_application(self) -> msal.ConfidentialClientApplication:
+        """Make the application on first use: msal reads the tenant's metadata while it is made."""
+        if self._application is None:
+            try:
+                self._application = msal.ConfidentialClientApplication(
+                    self._client_id,
+                    client_credential=self._secret,
+                    authority=self._authority,
+                    instance_discovery=False,
+                    http_client=self._http,
+                )
+            except ValueError as error:
+                number = aadsts_in(str(error.__context__))
+                if number is None:
+                    raise
+                raise refusal({"error_codes": [number]}, OPERATION) from error
+        return self._application
+
+
+class GatewayTokenSource:
+    """Tokens of a plain OAuth2 token endpoint by client credentials (RFC 6749 4.4), for the Auth Gateway.
+
+    Args:
+        token_url: The token endpoint.
+        client_id: Our client there.
+        secret: Its secret.
+        scope: What to ask for; empty for nothing in particular.
+        ca_bundle: Certificates to trust in addition to the system's.
+        clock: Tells when a token has expired.
+        transport: Replaces the network, for tests.
+        observe: Is told the outcome of every token that was asked for.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a token is asked for with
+        self,
+        token_url: str,
+        client_id: str,
+        secret: str,
+        scope: str,
+        *,
+        ca_bundle: Path | None = None,
+        clock: Clock | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        observe: Observer = unobserved,
+    ) -> None:
+        self._url = token_url
+        self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+        if scope:
+            self._form["scope"] = scope
+        self._client = make_client(base_url=token_url, ca_bundle=ca_bundle, transport=transport)
+        self._clock = clock or SystemClock()
+        self._observe = observe
+        self._turn = asyncio.Lock()
+        self._token = ""
+        self._expires = 0.0
+
+    async def token(self) -> str:
+        """Return a token that is valid for another minute at least.
+
+        Raises:
+            CredentialsRefused: The endpoint does not accept the client.
+            ClientError: It could not be reached, or failed.
+        """
+        async with self._turn:
+            if not self._token or self._clock.monotonic() >= self._expires:
+                await self._fetch()
+            return self._token
+
+    def forget(self) -> None:
+        """Ask anew next time: the token was refused before its time."""
+        self._token = ""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _fetch(self) -> None:
+        asked = self._clock.monotonic()
+        try:
+            response = await request(
+                self._client,
+                "POST",
+                self._url,
+                operation=GATEWAY_OPERATION,
+                data=self._form,
+                observe=self._observe,
+            )
+        except (Rejected, Unauthorized, Denied) as error:
+            raise _gateway_refusal(error) from error
+        answer = read_object(response, GATEWAY_OPERATION)
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise ServerError("the answer holds no token", operation=GATEWAY_OPERATION)
+        self._token = token
+        self._expires = asked + _lifetime(answer.get("expires_in")) - SPARE.total_seconds()
+
+
+def _gateway_refusal(error: ClientError) -> ClientError:
+    answer = {"error": error.code, "error_description": error.excerpt}
+    return refusal(answer, GATEWAY_OPERATION)
+
+
+def _lifetime(value: Any) -> float:
+    """Return the seconds that a token lives; without a word about it, it is used once."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0

@@ -1,0 +1,85 @@
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """An authority that nobody knows, and a key with its certificate for 127.0.0.1, both PEM."""
+
+    authority: bytes
+    server: bytes
+
+
+@pytest.fixture(scope="session")
+def certificates() -> Certificates:
+    authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    authority = _certificate(
+        "Test authority", authority_key.public_key(), authority_key, _authority_extensions()
+    )
+    server = _certificate("127.0.0.1", server_key.public_key(), authority_key, _server_extensions())
+    private = server_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return Certificates(authority, private + server)
+
+
+@pytest.fixture(scope="session")
+def authority_pem(certificates: Certificates) -> bytes:
+    return certificates.authority
+
+
+@pytest.fixture(scope="session")
+def server_pem(certificates: Certificates) -> bytes:
+    return certificates.server
+
+
+@pytest.fixture
+def authority_file(tmp_path: Path, certificates: Certificates) -> Path:
+    path = tmp_path / "authority.crt"
+    path.write_bytes(certificates.authority)
+    return path
+
+
+def _authority_extensions() -> list[x509.ExtensionType]:
+    return [x509.BasicConstraints(ca=True, path_length=None)]
+
+
+def _server_extensions() -> list[x509.ExtensionType]:
+    return [
+        x509.BasicConstraints(ca=False, path_length=None),
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]),
+    ]
+
+
+def _certificate(
+    subject: str,
+    key: ec.EllipticCurvePublicKey,
+    signer: ec.EllipticCurvePrivateKey,
+    extensions: Iterable[x509.ExtensionType],
+) -> bytes:
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(subject))
+        .issuer_name(_name("Test authority"))
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+    return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
