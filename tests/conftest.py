@@ -1,0 +1,24 @@
+"""What all tests share: loopback only, and the local control plane with our resources in it."""
+
+from pathlib import Path
+
+import pytest
+import pytest_socket
+
+from outlook_addin_sandbox.cluster.control_plane import ControlPlane
+
+pytest_plugins = ["outlook_addin_sandbox.cluster.testing"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_runtest_setup() -> None:
+    """Refuse every connection that leaves this machine."""
+    pytest_socket.socket_allow_hosts(["127.0.0.0/8", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def crds(control_plane: ControlPlane) -> None:
+    """Our resources are known to the API server."""
+    control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "crds"))
+    control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
