@@ -1,0 +1,21 @@
+/** The texts in the language of Outlook. */
+
+import { de } from "./de";
+import { en } from "./en";
+import { fr } from "./fr";
+import { it } from "./it";
+
+export type TextKey = keyof typeof en;
+export type Texts = Readonly<Record<TextKey, string>>;
+
+export const DICTIONARIES: Readonly<Record<string, Texts>> = { en, de, fr, it };
+
+/** Dictionary and full language tag (`de-CH` formats dates unlike `de-DE`) for a display language. */
+export function textsFor(displayLanguage: string): { locale: string; texts: Texts } {
+  const known = DICTIONARIES[displayLanguage.split("-")[0]?.toLowerCase() ?? ""];
+  return known === undefined ? { locale: "en", texts: en } : { locale: displayLanguage, texts: known };
+}
+
+export function fill(text: string, value: string): string {
+  return text.replace("{value}", () => value);
+}
