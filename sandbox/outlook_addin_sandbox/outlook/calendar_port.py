@@ -1,0 +1,87 @@
+"""What the page asks of a mailbox, in the page's own words.
+
+A small protocol keeps the page apart from the simulator behind it: the page knows events, not Graph JSON.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypedDict
+
+MAX_CUSTOM_PROPERTIES = 2_500
+"""Characters of JSON per item and add-in (learn.microsoft.com, Outlook add-in limits)."""
+
+
+class EventNotFoundError(LookupError):
+    """The mailbox has no such event (any more)."""
+
+
+class EventFields(TypedDict, total=False):
+    """What a person can edit in the form; a missing key stays as it is.
+
+    Times are aware datetimes; those of an all-day event are midnights in ``time_zone``.
+    """
+
+    subject: str
+    start: datetime
+    end: datetime
+    is_all_day: bool
+    time_zone: str
+    location: str
+    body: str
+    attendees: list[str]
+    sensitivity: str
+
+
+@dataclass(frozen=True)
+class CalendarEvent:
+    """One event as the page draws it. Times are aware; ``body`` is HTML; ``attendees`` are addresses."""
+
+    id: str
+    subject: str
+    start: datetime
+    end: datetime
+    is_all_day: bool = False
+    time_zone: str = "UTC"
+    location: str = ""
+    body: str = ""
+    attendees: tuple[str, ...] = ()
+    sensitivity: str = "normal"
+    is_cancelled: bool = False
+    series_id: str | None = None
+    """Id of the series of which this is one occurrence."""
+    custom_properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CalendarPort(Protocol):
+    """The calendar of one agent.
+
+    Methods that name an event raise ``EventNotFoundError`` when it is not there. ``addin_id`` says whose
+    custom properties are meant: every add-in sees its own only.
+    """
+
+    async def events(self, addin_id: str) -> list[CalendarEvent]:
+        """All events that are not deleted, with the custom properties of one add-in."""
+        ...
+
+    async def create(self, fields: EventFields) -> str:
+        """Make an event and return its id."""
+        ...
+
+    async def update(self, event_id: str, fields: EventFields) -> None:
+        """Change the given fields of an event; moving it is a change of start and end."""
+        ...
+
+    async def set_custom_properties(
+        self, event_id: str, addin_id: str, properties: Mapping[str, Any]
+    ) -> None:
+        """Replace all properties that one add-in keeps on an event."""
+        ...
+
+    async def delete(self, event_id: str) -> None:
+        """Move an event to Deleted Items."""
+        ...
+
+    async def restore(self, event_id: str) -> None:
+        """Bring a deleted event back as the same item."""
+        ...
