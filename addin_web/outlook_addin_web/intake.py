@@ -1,0 +1,124 @@
+"""Where Graph delivers: answer the handshake, check every item alone, note where to look, answer 202.
+
+Graph wants an answer within three seconds and slows everybody down who takes longer, so nothing is read or
+decided here (learn.microsoft.com/graph/change-notifications-delivery-webhooks). 202 means that every
+genuine item is noted; if one could not be, 503 has Graph deliver again. Forged items are counted and
+dropped: another answer than 202 would only tell their sender more, and have genuine neighbours delivered
+again.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from enum import Enum
+from typing import Final
+
+from aiohttp import web
+
+from outlook_addin_core.domain import client_state
+from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.mailbox import Mailbox
+from outlook_addin_core.domain.notifications import MalformedBody, Notification, decode
+from outlook_addin_web.dirty_queue import Kind, Task
+from outlook_addin_web.headers import NO_STORE
+from outlook_addin_web.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+LONGEST_TOKEN: Final = 4_096
+_RENEWAL_EVENTS: Final = frozenset({"reauthorizationRequired", "subscriptionRemoved"})
+_MISSED: Final = "missed"
+
+
+class Outcome(Enum):
+    """What became of one item."""
+
+    ACCEPTED = "accepted"
+    FORGED = "forged"
+    WRONG_TENANT = "wrong_tenant"
+    IGNORED = "ignored"
+    """Genuine, but of a kind that says nothing to us."""
+    FULL = "queue_full"
+
+
+class Intake:
+    """The handler of both webhooks; Graph may mix changes and lifecycle events in one delivery.
+
+    Args:
+        keys: What genuine clientStates are signed with.
+        tenant_ids: Whose mailboxes are served.
+        accepts: Tells whether somebody works the queue off.
+        submit: Notes a task; False if there is no room.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts, each by its name
+        self,
+        *,
+        keys: Sequence[bytes],
+        tenant_ids: Collection[str],
+        accepts: Callable[[], bool],
+        submit: Callable[[Task], bool],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._keys = keys
+        self._tenant_ids = frozenset(tenant_ids)
+        self._accepts = accepts
+        self._submit = submit
+        self._clock = clock
+        self._metrics = metrics
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Answer one POST from Graph."""
+        token = request.query.get("validationToken")
+        if token is not None:
+            return self._handshake(token)
+        response = await self._delivery(request)
+        self._metrics.deliveries.labels(str(response.status)).inc()
+        return response
+
+    def _handshake(self, token: str) -> web.Response:
+        """Echo the decoded token as plain text; it is opaque, so it is bounded but never altered."""
+        if not token or len(token) > LONGEST_TOKEN:
+            self._metrics.handshakes.labels("refused").inc()
+            return web.Response(status=400, text="validationToken is empty or too long")
+        self._metrics.handshakes.labels("answered").inc()
+        return web.Response(text=token, headers={"Cache-Control": NO_STORE})
+
+    async def _delivery(self, request: web.Request) -> web.Response:
+        if not self._accepts():
+            return web.Response(status=503, text="not working yet, or not any more")
+        try:
+            items = decode(await request.read())
+        except MalformedBody as error:
+            return web.Response(status=400, text=str(error))
+        outcomes = [self._note(item) for item in items]
+        if Outcome.FULL in outcomes:
+            log.warning("the queue is full; Graph is asked to deliver again")
+            return web.Response(status=503, text="too busy", headers={"Retry-After": "30"})
+        return web.Response(status=202)
+
+    def _note(self, item: Notification) -> Outcome:
+        outcome = self._judge(item)
+        kind = "change" if item.lifecycle_event is None else "lifecycle"
+        self._metrics.notifications.labels(kind, outcome.value).inc()
+        return outcome
+
+    def _judge(self, item: Notification) -> Outcome:
+        mailbox = client_state.verify(self._keys, item.client_state)
+        if mailbox is None:
+            return Outcome.FORGED
+        if mailbox.tenant_id != item.tenant_id or mailbox.tenant_id not in self._tenant_ids:
+            return Outcome.WRONG_TENANT
+        task = self._task(mailbox, item)
+        if task is None:
+            return Outcome.IGNORED
+        return Outcome.ACCEPTED if self._submit(task) else Outcome.FULL
+
+    def _task(self, mailbox: Mailbox, item: Notification) -> Task | None:
+        if item.lifecycle_event in _RENEWAL_EVENTS:
+            return Task(mailbox, Kind.RENEWAL, f"{item.lifecycle_event}-{self._clock.now():%Y-%m-%dT%H-%MZ}")
+        if item.lifecycle_event == _MISSED:
+            return Task(mailbox, Kind.CONVERSATIONS)
+        if item.lifecycle_event is None and item.event_id:
+            return Task(mailbox, Kind.EVENT, item.event_id, suspected=item.change_type == "deleted")
+        return None

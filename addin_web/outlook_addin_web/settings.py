@@ -1,0 +1,122 @@
+"""What the process is told by its environment; what the add-in is, stands in ``addin.json``."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from outlook_addin_core.domain.config import AddinConfig
+
+CONFIG_PATH: Final = "/home/node/app/addin/config/addin.json"
+KEY_LENGTH: Final = 32
+_PORTS: Final = range(65_536)
+
+
+class SettingsError(ValueError):
+    """The environment is not usable; the text is one sentence that says what to change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The process's environment.
+
+    Args:
+        config_path: The rendered ``addin.json``.
+        addin_name: The OutlookAddin that this server belongs to.
+        namespace: Where it lives.
+        webhook_keys: What the clientState of Graph subscriptions is signed with; only while syncing.
+        client_secret: Of the app registration, for Graph; only while syncing.
+        gateway_client_secret: Of the sync server at the Auth Gateway; only while syncing.
+        ca_bundle: Certificates to trust in addition to the system's.
+        listen_address: Where both ports listen.
+        port: The add-in's pages, webhooks and API.
+        metrics_port: ``/metrics``, which no Service publishes.
+    """
+
+    config_path: Path
+    addin_name: str
+    namespace: str
+    webhook_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    client_secret: str = field(default="", repr=False)
+    gateway_client_secret: str = field(default="", repr=False)
+    ca_bundle: Path | None = None
+    listen_address: str = "0.0.0.0"  # noqa: S104 - a pod listens on all of its addresses
+    port: int = 8080
+    metrics_port: int = 8081
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read the environment.
+
+        Raises:
+            SettingsError: A variable cannot be used; names it and what to write instead.
+        """
+        bundle = environ.get("CA_BUNDLE")
+        return cls(
+            config_path=Path(environ.get("ADDIN_CONFIG") or CONFIG_PATH),
+            addin_name=environ.get("ADDIN_NAME", ""),
+            namespace=environ.get("POD_NAMESPACE", ""),
+            webhook_keys=_webhook_keys(environ.get("WEBHOOK_KEY", "")),
+            client_secret=environ.get("CLIENT_SECRET", ""),
+            gateway_client_secret=environ.get("SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET", ""),
+            ca_bundle=Path(bundle) if bundle else None,
+            listen_address=environ.get("LISTEN_ADDRESS") or "0.0.0.0",  # noqa: S104 - see above
+            port=_port(environ, "PORT", 8080),
+            metrics_port=_port(environ, "METRICS_PORT", 8081),
+        )
+
+    def check(self, config: AddinConfig) -> None:
+        """Check that the environment holds what the configuration asks for.
+
+        Raises:
+            SettingsError: A variable is missing, or the CA bundle is.
+        """
+        if self.ca_bundle is not None and not self.ca_bundle.is_file():
+            raise SettingsError(f"CA_BUNDLE names {self.ca_bundle}, which is not a file.")
+        if not config.sync_server_enabled:
+            return
+        needed = {
+            "ADDIN_NAME": self.addin_name,
+            "POD_NAMESPACE": self.namespace,
+            "WEBHOOK_KEY": self.webhook_keys,
+            "CLIENT_SECRET": self.client_secret,
+            "SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET": self.gateway_client_secret,
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if missing:
+            raise SettingsError(f"{', '.join(missing)} must be set while syncServerEnabled is true.")
+
+
+def load_config(path: Path) -> AddinConfig:
+    """Read ``addin.json``.
+
+    Raises:
+        SettingsError: There is no such file.
+        ConfigError: Its content cannot be used.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"ADDIN_CONFIG names {path}, which cannot be read ({error.strerror}).") from error
+    return AddinConfig.from_json(text)
+
+
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and int(text) in _PORTS):
+        raise SettingsError(f"{name} is {text!r}; write a port number between 0 and 65535.")
+    return int(text)
+
+
+def _webhook_keys(text: str) -> tuple[bytes, ...]:
+    if not text:
+        return ()
+    try:
+        key = base64.b64decode(text.strip() + "=" * (-len(text.strip()) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) < KEY_LENGTH:
+        raise SettingsError(f"WEBHOOK_KEY is not base64url text of {KEY_LENGTH} bytes or more.")
+    return (key,)

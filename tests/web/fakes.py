@@ -1,0 +1,253 @@
+"""Outlook, Unblu and Kubernetes as the web server sees them: small, with a state, and without a network."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from prometheus_client import CollectorRegistry
+
+from outlook_addin_core.clients.errors import ClientError, NotFound
+from outlook_addin_core.domain.config import AddinConfig
+from outlook_addin_core.domain.conversations import Conversation, Marker, Participant
+from outlook_addin_core.domain.decisions import Policy
+from outlook_addin_core.domain.events import Event, Gone
+from outlook_addin_core.domain.links import SourceId
+from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
+from outlook_addin_web.dirty_queue import DirtyQueue, Kind, Task
+from outlook_addin_web.metrics import Metrics
+from outlook_addin_web.ports import StoreUnavailable, SubscriptionState
+from outlook_addin_web.role import Role
+from outlook_addin_web.synchroniser import Synchroniser
+
+TENANT = "11111111-1111-4111-8111-111111111111"
+OTHER_TENANT = "22222222-2222-4222-8222-222222222222"
+CLIENT_ID = "33333333-3333-4333-8333-333333333333"
+ANNA = Mailbox(TENANT, "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
+BEN = Mailbox(TENANT, "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb")
+KEY = bytes(range(32))
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+TOMORROW = START + timedelta(days=1)
+GRACE = timedelta(minutes=5)
+
+CONFIG = AddinConfig(
+    deployment_url="https://outlook.bank.example",
+    unblu_oauth_backend_url="https://unblu.bank.example/gateway",
+    client_id=CLIENT_ID,
+    tenant_ids=(TENANT,),
+    sync_server_enabled=True,
+    sync_server_auth_gateway_client_id="44444444-4444-4444-8444-444444444444",
+    sync_server_deletion_grace_period=GRACE,
+)
+
+
+class FakeClock:
+    """A clock that stands until somebody moves it."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def monotonic(self) -> float:
+        return (self.moment - START).total_seconds() + 1_000_000
+
+    def advance(self, span: timedelta) -> None:
+        self.moment += span
+
+
+def uuid(number: int) -> UUID:
+    return UUID(int=number, version=4)
+
+
+@dataclass
+class FakeOutlook:
+    """Mailboxes with events; ``failure`` makes every read fail."""
+
+    events: dict[tuple[Mailbox, str], Event] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
+    failure: ClientError | None = None
+    after_read: Callable[[str], None] = lambda _: None
+
+    def put(self, mailbox: Mailbox, event_id: str, **changes: Any) -> Event:
+        """Make an event or change it; every change gives it another etag."""
+        known = self.events.get((mailbox, event_id)) or Event(
+            id=event_id, etag="0", subject="Portfolio review", start=TOMORROW, link=uuid(1)
+        )
+        event = replace(known, etag=str(int(known.etag) + 1), **changes)
+        self.events[mailbox, event_id] = event
+        return event
+
+    def remove(self, mailbox: Mailbox, event_id: str) -> None:
+        del self.events[mailbox, event_id]
+
+    async def get(self, mailbox: Mailbox, event_id: str) -> Event | Gone:
+        self._check()
+        event = self.events.get((mailbox, event_id), Gone("not there"))
+        self.after_read(event_id)
+        return event
+
+    async def find_by_link(self, mailbox: Mailbox, uuid: UUID) -> list[Event]:
+        self._check()
+        return [
+            event
+            for (owner, _), event in self.events.items()
+            if owner == mailbox and event.link == uuid and event.id not in self.unlisted
+        ]
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+@dataclass(frozen=True)
+class FakePerson:
+    is_admin: bool
+
+
+@dataclass
+class FakeUnblu:
+    """Conversations by id; ``admin`` is the role of the one who asks."""
+
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    admin: bool = True
+    failure: ClientError | None = None
+    before_read: Callable[[], None] = lambda: None
+
+    def put(self, mailbox: Mailbox, number: int, **changes: Any) -> Conversation:
+        """Make a conversation as the pane does, or change it."""
+        identity = f"conversation-{number}"
+        known = self.conversations.get(identity) or Conversation(
+            id=identity,
+            source_id=str(SourceId(CONFIG.addin_id, mailbox, uuid(number))),
+            state="CREATED",
+            topic="Portfolio review",
+            scheduled=TOMORROW,
+            assignee="anna",
+            participants=(Participant("anna", "ASSIGNED_AGENT", "INVITED"),),
+        )
+        self.conversations[identity] = replace(known, **changes)
+        return self.conversations[identity]
+
+    async def current_person(self) -> FakePerson:
+        self._check()
+        return FakePerson(self.admin)
+
+    async def read(self, conversation_id: str) -> Conversation:
+        self.before_read()
+        if conversation_id not in self.conversations:
+            raise NotFound("HTTP 404", operation="fake")
+        return self.conversations[conversation_id]
+
+    async def find_by_source_id(self, source_id: str) -> Conversation | None:
+        self._check()
+        return next((each for each in self.conversations.values() if each.source_id == source_id), None)
+
+    async def search_mailbox(self, prefix: str) -> AsyncIterator[Conversation]:
+        self._check()
+        for each in list(self.conversations.values()):
+            if each.source_id and each.source_id.startswith(prefix) and each.state != "ENDED":
+                yield each
+
+    async def set_topic(self, conversation_id: str, topic: str) -> Conversation:
+        return self._change(conversation_id, topic=topic)
+
+    async def set_scheduled(self, conversation_id: str, scheduled: datetime) -> Conversation:
+        return self._change(conversation_id, scheduled=scheduled)
+
+    async def delete(self, conversation_id: str) -> None:
+        self.conversations.pop(conversation_id, None)
+
+    async def update_metadata(self, conversation: Conversation, marker: Marker) -> Conversation:
+        assert self.admin, "Unblu lets only an ADMIN write metadata"
+        return self._change(conversation.id, marker=marker)
+
+    def _change(self, conversation_id: str, **changes: Any) -> Conversation:
+        self.conversations[conversation_id] = replace(self.conversations[conversation_id], **changes)
+        return self.conversations[conversation_id]
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+@dataclass
+class FakeKubernetes:
+    """CalendarSubscriptions by mailbox."""
+
+    addresses: dict[Mailbox, str | None] = field(default_factory=dict)
+    renewals: dict[Mailbox, str] = field(default_factory=dict)
+    states: dict[Mailbox, SubscriptionState] = field(default_factory=dict)
+    others: int = 0
+    broken: bool = False
+
+    async def get(self, mailbox: Mailbox) -> SubscriptionState | None:
+        if self.broken:
+            raise StoreUnavailable("Kubernetes gave no answer")
+        return self.states.get(mailbox)
+
+    async def create(self, mailbox: Mailbox, address: str | None) -> None:
+        self.addresses[mailbox] = address
+        name = subscription_name("outlook-addin", mailbox)
+        self.states[mailbox] = SubscriptionState(name, ready=False, reason="Pending", expiration_time=None)
+
+    async def count(self) -> int:
+        return self.others + len(self.states)
+
+    async def request_renewal(self, mailbox: Mailbox, token: str) -> bool:
+        if mailbox not in self.states:
+            return False
+        self.renewals[mailbox] = token
+        return True
+
+
+class Bench:
+    """A synchroniser between fakes, worked by hand: one task after the other, at the time of its clock."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.outlook = FakeOutlook()
+        self.unblu = FakeUnblu()
+        self.kubernetes = FakeKubernetes()
+        self.metrics = Metrics(CollectorRegistry())
+        self.queue = DirtyQueue(1_000)
+        self.synchroniser = self._synchroniser()
+
+    def _synchroniser(self) -> Synchroniser:
+        return Synchroniser(
+            addin_id=CONFIG.addin_id,
+            policy=Policy(may_delete=False, grace=GRACE),
+            events=self.outlook,
+            conversations=self.unblu,
+            subscriptions=self.kubernetes,
+            role=Role(self.unblu, self.clock, self.metrics),
+            put_off=self.queue.add_later,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+
+    async def notified(self, event_id: str, *, deleted: bool = False, mailbox: Mailbox = ANNA) -> None:
+        """Deliver one change notification and do everything that is due."""
+        self.queue.add(Task(mailbox, Kind.EVENT, event_id, suspected=deleted))
+        await self.settle()
+
+    async def passed(self, span: timedelta) -> None:
+        """Let time pass and do everything that has become due."""
+        self.clock.advance(span)
+        await self.settle()
+
+    async def settle(self) -> None:
+        while (task := self.queue.take(self.clock.now())) is not None:
+            await self.synchroniser.carry_out(task)
+            self.queue.done(task.mailbox)
+
+    def decided(self, action: str, reason: str) -> float:
+        """Return how often something was decided."""
+        labels = {"action": action, "reason": reason}
+        return self.metrics.registry.get_sample_value("outlook_addin_decisions_total", labels) or 0.0
+
+    @property
+    def conversation(self) -> Conversation:
+        return self.unblu.conversations["conversation-1"]
