@@ -1,0 +1,85 @@
+"""What happens before an OutlookAddin goes: nobody is left who would renew or clean up its subscriptions."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from outlook_addin_core.domain.clock import Clock
+from outlook_addin_operator.addin import status
+from outlook_addin_operator.agenda import Agenda
+from outlook_addin_operator.cluster import Cluster
+from outlook_addin_operator.events import Note, Recorder
+from outlook_addin_operator.keys import (
+    ADDIN,
+    FINALIZER,
+    MANAGED_BY,
+    SUBSCRIPTION,
+    WEB_MANAGER,
+    Key,
+    Object,
+    has_finalizer,
+    is_deleting,
+    key_of,
+)
+from outlook_addin_operator.status import Condition, differs, parse_time
+
+PATIENCE: Final = timedelta(minutes=10)
+"""How long an OutlookAddin waits for its subscriptions; what is left then runs out by itself."""
+
+AGAIN: Final = timedelta(seconds=2)
+
+
+class Deletion:
+    """Cleans up after OutlookAddins that were deleted."""
+
+    def __init__(self, cluster: Cluster, agenda: Agenda, recorder: Recorder, clock: Clock) -> None:
+        self._cluster = cluster
+        self._agenda = agenda
+        self._recorder = recorder
+        self._clock = clock
+
+    async def reconcile(self, body: Object) -> datetime | None:
+        """Delete the subscriptions that the web server made, wait for all, then let the object go."""
+        if not has_finalizer(body):
+            return None
+        key, now = key_of(ADDIN, body), self._clock.now()
+        fields = {"spec.addinRef.name": key.name}
+        subscriptions = await self._cluster.list(SUBSCRIPTION, key.namespace, fields=fields)
+        for item in subscriptions:
+            if _is_web_made(item) and not is_deleting(item):
+                await self._cluster.delete(key_of(SUBSCRIPTION, item))
+        waiting = [item for item in subscriptions if is_waited_for(item)]
+        if waiting and not _is_overdue(body, now):
+            await self._announce(body, now)
+            self._agenda.wake_subscriptions(key, lambda _entry: True)
+            return now + AGAIN
+        await self._release(body, key, left=len(waiting))
+        return None
+
+    async def _announce(self, body: Object, now: datetime) -> None:
+        message = "Calendar subscriptions are being removed from Microsoft Graph."
+        desired = status.simple(body, Condition("Ready", False, "Deleting", message), now)
+        if differs(body.get("status") or {}, desired):
+            await self._cluster.apply_status(body, desired)
+
+    async def _release(self, body: Object, key: Key, *, left: int) -> None:
+        if left:
+            message = "Some Graph subscriptions could not be removed in time; they run out within seven days."
+            await self._recorder.record(body, [Note("CleanupIncomplete", message, warning=True)])
+        rest = [item for item in body["metadata"]["finalizers"] if item != FINALIZER]
+        await self._cluster.set_finalizers(body, rest)
+        self._agenda.wake_subscriptions(key, lambda _entry: True)
+
+
+def is_waited_for(item: Object) -> bool:
+    """Tell whether a subscription still needs its OutlookAddin: it is to go, or lives at Graph."""
+    return _is_web_made(item) or bool((item.get("status") or {}).get("subscriptionId"))
+
+
+def _is_web_made(item: Object) -> bool:
+    labels: dict[str, Any] = item["metadata"].get("labels") or {}
+    return labels.get(MANAGED_BY) == WEB_MANAGER
+
+
+def _is_overdue(body: Object, now: datetime) -> bool:
+    since = parse_time(body["metadata"]["deletionTimestamp"])
+    return since is not None and now - since > PATIENCE

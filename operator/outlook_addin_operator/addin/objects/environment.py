@@ -1,0 +1,49 @@
+"""The environment of the web server's container."""
+
+from typing import Any, Final
+
+from outlook_addin_operator.addin.objects import webhook_key
+from outlook_addin_operator.addin.objects.volumes import CA_DIR, CONFIG_FILES, TOKEN_DIR
+from outlook_addin_operator.addin.spec import WEBHOOK_KEY, AddinView
+
+API_SERVER: Final = "kubernetes.default.svc,$(KUBERNETES_SERVICE_HOST)"
+"""Never behind the proxy; the kubelet fills in the address."""
+
+
+def env(view: AddinView) -> list[dict[str, Any]]:
+    """Return the variables, in an order that does not change."""
+    return [
+        {"name": "ADDIN_CONFIG", "value": CONFIG_FILES[0]},
+        {"name": "ADDIN_NAME", "value": view.owner.name},
+        _field("POD_NAMESPACE", "metadata.namespace"),
+        _field("POD_NAME", "metadata.name"),
+        *(_sync(view) if view.sync_enabled else []),
+        *_proxy(view),
+    ]
+
+
+def env_from(view: AddinView) -> list[dict[str, Any]]:
+    """Return the Secret whose keys become variables; without synchronisation nobody needs it."""
+    return [{"secretRef": {"name": view.secret_name, "optional": not view.sync_enabled}}]
+
+
+def _sync(view: AddinView) -> list[dict[str, Any]]:
+    reference = {"name": webhook_key.name(view.owner), "key": WEBHOOK_KEY}
+    return [
+        {"name": "WEBHOOK_KEY", "valueFrom": {"secretKeyRef": reference}},
+        {"name": "SERVICE_ACCOUNT_DIR", "value": TOKEN_DIR},
+    ]
+
+
+def _proxy(view: AddinView) -> list[dict[str, Any]]:
+    proxy = view.spec.get("proxy") or {}
+    values = {"HTTP_PROXY": proxy.get("httpProxy"), "HTTPS_PROXY": proxy.get("httpsProxy")}
+    if any(values.values()):
+        values["NO_PROXY"] = ",".join(filter(None, [proxy.get("noProxy"), API_SERVER]))
+    if view.ca_bundle_ref:
+        values["CA_BUNDLE"] = f"{CA_DIR}/ca.crt"
+    return [{"name": name, "value": value} for name, value in values.items() if value]
+
+
+def _field(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}

@@ -1,0 +1,153 @@
+"""What an OutlookAddin is made of, decided from its spec and what exists. Pure: no I/O, no clock."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from outlook_addin_operator.addin.objects import (
+    configmap,
+    deployment,
+    httproute,
+    ingress,
+    rolebinding,
+    route,
+    service,
+    serviceaccount,
+    webhook_key,
+)
+from outlook_addin_operator.addin.spec import AddinView, Owner
+from outlook_addin_operator.credentials import Credentials
+from outlook_addin_operator.keys import ADDIN, ADOPT, Object
+
+EXPOSURES = {"Ingress": "ingress", "HTTPRoute": "httpRoute", "Route": "route"}
+"""The ways in, by kind, with the field of the spec that asks for each."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything that was read about one OutlookAddin.
+
+    Args:
+        body: The object.
+        view: What its spec means.
+        credentials: What its Secret says.
+        children: What exists under the names of its children, by kind.
+        unserved: Kinds that the API server does not know.
+    """
+
+    body: Object
+    view: AddinView
+    credentials: Credentials
+    children: Mapping[str, Object]
+    unserved: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done.
+
+    Args:
+        apply: Objects to apply, in order.
+        create: Objects to create unless they exist.
+        prune: Objects of ours that are not wanted any more.
+        conflicts: Kinds whose name is taken by an object that is not ours; nothing is done then.
+        unavailable: The kind that is asked for and that the API server does not know.
+    """
+
+    config_hash: str
+    apply: list[Object] = field(default_factory=list)
+    create: list[Object] = field(default_factory=list)
+    prune: list[Object] = field(default_factory=list)
+    conflicts: tuple[str, ...] = ()
+    unavailable: str | None = None
+
+
+def names(owner: Owner) -> dict[str, str]:
+    """Return the name of every child that an OutlookAddin can have, by kind."""
+    same = ("ServiceAccount", "RoleBinding", "Deployment", "Service", *EXPOSURES)
+    return {
+        "ConfigMap": configmap.name(owner),
+        "Secret": webhook_key.name(owner),
+        **dict.fromkeys(same, owner.name),
+    }
+
+
+def plan(observed: Observed, *, image: str, new_key: bytes) -> Plan:
+    """Decide.
+
+    Args:
+        observed: What was read.
+        image: The web server's image unless the spec names one.
+        new_key: Random bytes that become the webhook key if there is none yet.
+    """
+    view = observed.view
+    key = observed.credentials.webhook_key or new_key
+    digest = config_hash(view, observed.credentials, key)
+    wanted = _wanted(view, image, digest)
+    secret = [webhook_key.build(view.owner, key)] if view.sync_enabled else []
+    kinds = {body["kind"] for body in (*wanted, *secret)}
+    conflicts = tuple(sorted(kind for kind in kinds if _is_taken(observed.children.get(kind), view.owner)))
+    if conflicts:
+        return Plan(digest, conflicts=conflicts)
+    return Plan(
+        digest,
+        apply=[body for body in wanted if body["kind"] not in observed.unserved],
+        create=secret if "Secret" not in observed.children else [],
+        prune=_superfluous(observed, kinds),
+        unavailable=next((kind for kind in EXPOSURES if kind in kinds & observed.unserved), None),
+    )
+
+
+def config_hash(view: AddinView, credentials: Credentials, key: bytes) -> str:
+    """Return what changes with everything that a pod reads at its start.
+
+    A keyed hash, because it stands where more people can read than may read the Secret.
+    """
+    parts = [view.config.to_json(), credentials.ca_bundle or ""]
+    if view.sync_enabled:
+        parts += [f"{name}={value}" for name, value in sorted(credentials.values.items())]
+        return hmac.digest(key, "\0".join(parts).encode(), "sha256").hex()[:32]
+    return hmac.digest(view.owner.uid.encode(), "\0".join(parts).encode(), "sha256").hex()[:32]
+
+
+def _wanted(view: AddinView, image: str, digest: str) -> list[Object]:
+    owner, config, spec = view.owner, view.config, view.spec
+    bodies = [configmap.build(owner, config), serviceaccount.build(owner)]
+    if view.sync_enabled:
+        bodies.append(rolebinding.build(owner))
+    bodies += [deployment.build(view, image=image, config_hash=digest), service.build(owner)]
+    for build, settings in (
+        (ingress.build, spec.get("ingress")),
+        (httproute.build, spec.get("httpRoute")),
+        (route.build, spec.get("route")),
+    ):
+        if settings is not None:
+            bodies.append(build(owner, config, settings))
+    return bodies
+
+
+def _is_taken(child: Object | None, owner: Owner) -> bool:
+    """Tell whether an object is somebody else's: never taken over unless its annotation says so."""
+    if child is None or _is_ours(child, owner):
+        return False
+    return (child["metadata"].get("annotations") or {}).get(ADOPT) != "true"
+
+
+def _is_ours(child: Object, owner: Owner) -> bool:
+    references = child["metadata"].get("ownerReferences") or ()
+    return any(
+        item.get("controller") and item["kind"] == ADDIN and item["uid"] == owner.uid for item in references
+    )
+
+
+def _superfluous(observed: Observed, wanted: set[str]) -> list[Object]:
+    """Return what is ours and not wanted any more.
+
+    The webhook key stays until the OutlookAddin goes: subscriptions made with it may come back, and the
+    operator needs no right to delete Secrets.
+    """
+    return [
+        child
+        for kind, child in observed.children.items()
+        if kind not in wanted and kind != "Secret" and _is_ours(child, observed.view.owner)
+    ]

@@ -1,0 +1,156 @@
+"""Brings one OutlookAddin to where its spec wants it: gather, plan, apply, status."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.config import ConfigError
+from outlook_addin_operator.addin import gather, status
+from outlook_addin_operator.addin.apply import apply
+from outlook_addin_operator.addin.deletion import Deletion
+from outlook_addin_operator.addin.health import Health, assess, is_available
+from outlook_addin_operator.addin.objects.webhook_key import LENGTH
+from outlook_addin_operator.addin.plan import Observed, Plan, plan
+from outlook_addin_operator.addin.spec import AddinView, view
+from outlook_addin_operator.agenda import Agenda
+from outlook_addin_operator.cluster import Cluster
+from outlook_addin_operator.credentials import CredentialsReader
+from outlook_addin_operator.events import Recorder, transitions
+from outlook_addin_operator.inventory import Inventory, SubscriptionEntry
+from outlook_addin_operator.keys import ADDIN, FINALIZER, Key, Object, has_finalizer, is_deleting
+from outlook_addin_operator.status import Condition, differs
+
+RESYNC: Final = timedelta(minutes=10)
+SECRETS: Final = timedelta(minutes=1)
+"""How often Secrets are read again, which nobody tells us about."""
+
+RETRY: Final = timedelta(seconds=15)
+
+
+class AddinReconciler:
+    """Reconciles OutlookAddins.
+
+    Args:
+        web_image: The web server's image for those that name none.
+    """
+
+    def __init__(  # noqa: PLR0913 - the collaborators, by name
+        self,
+        *,
+        cluster: Cluster,
+        credentials: CredentialsReader,
+        inventory: Inventory,
+        agenda: Agenda,
+        recorder: Recorder,
+        clock: Clock,
+        web_image: str,
+    ) -> None:
+        self._cluster = cluster
+        self._credentials = credentials
+        self._inventory = inventory
+        self._agenda = agenda
+        self._recorder = recorder
+        self._clock = clock
+        self._web_image = web_image
+        self._deletion = Deletion(cluster, agenda, recorder, clock)
+        self._seen: dict[Key, tuple[object, ...]] = {}
+
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Look at one OutlookAddin; returns when to look again."""
+        body = await self._cluster.get(ADDIN, key.namespace, key.name)
+        if body is None:
+            self._seen.pop(key, None)
+            return None
+        if is_deleting(body):
+            return await self._deletion.reconcile(body)
+        prepared = await self._prepare(body)
+        if prepared is None:
+            return None
+        try:
+            meaning = view(prepared)
+        except ConfigError as error:
+            ready = Condition("Ready", False, "InvalidSpec", f"spec: {error}.")
+            await self._write(prepared, status.simple(prepared, ready, self._clock.now(), stalled=True))
+            return self._clock.now() + RESYNC
+        return await self._bring_about(key, prepared, meaning)
+
+    async def _prepare(self, body: Object) -> Object | None:
+        """Say that work has begun, and hold the object until its subscriptions are cleaned up."""
+        if (body.get("status") or {}).get("observedGeneration", -1) < 0:
+            first = status.first_sight(body, self._clock.now())
+            await self._write(body, first)
+            body = {**body, "status": first}
+        if has_finalizer(body):
+            return body
+        fresh = await self._cluster.get(ADDIN, body["metadata"]["namespace"], body["metadata"]["name"])
+        if fresh is None or is_deleting(fresh):
+            return None
+        return await self._cluster.set_finalizers(
+            fresh, [*fresh["metadata"].get("finalizers", ()), FINALIZER]
+        )
+
+    async def _bring_about(self, key: Key, body: Object, meaning: AddinView) -> datetime:
+        observed = await gather.gather(self._cluster, self._credentials, body, meaning)
+        todo = plan(observed, image=self._web_image, new_key=os.urandom(LENGTH))
+        applied, errors = await apply(self._cluster, todo)
+        deployment = applied.get("Deployment") or observed.children.get("Deployment")
+        if todo.conflicts:
+            deployment = None
+        outcome = status.Outcome(
+            deployment=deployment,
+            health=await self._health(meaning, deployment),
+            errors=errors,
+            sharing=self._inventory.sharing(key, meaning.config.client_id),
+            counts=self._inventory.counts(key),
+        )
+        await self._write(body, status.compose(observed, todo, outcome, self._clock.now()))
+        self._wake_subscriptions(key, observed, available=is_available(deployment))
+        return self._clock.now() + _pause(observed, todo, errors)
+
+    async def _health(self, meaning: AddinView, deployment: Object | None) -> Health | None:
+        if deployment is None:
+            return None
+        first = assess(deployment, ())
+        if first.available and not first.stuck:
+            return first
+        return assess(deployment, await gather.pods(self._cluster, meaning.owner))
+
+    async def _write(self, body: Object, desired: Mapping[str, Any]) -> None:
+        live = body.get("status") or {}
+        if differs(live, desired):
+            await self._cluster.apply_status(body, desired)
+            await self._recorder.record(
+                body, transitions(live.get("conditions") or (), desired["conditions"])
+            )
+
+    def _wake_subscriptions(self, key: Key, observed: Observed, *, available: bool) -> None:
+        """Have those looked at that are not where this OutlookAddin wants them.
+
+        Who is subscribed and in place sleeps on. Who waits for something is woken when it has changed.
+        """
+        meaning = observed.view
+        state = (
+            observed.body["metadata"]["generation"],
+            available,
+            observed.credentials.fingerprint,
+            observed.credentials.problem,
+        )
+        before, self._seen[key] = self._seen.get(key), state
+        changed = before != state
+        target = meaning.config.notification_url(meaning.installation)
+
+        def concerned(entry: SubscriptionEntry) -> bool:
+            allowed = meaning.sync_enabled and entry.mailbox[0].lower() in meaning.config.tenant_ids
+            misplaced = bool(entry.notification_url) and (not allowed or entry.notification_url != target)
+            return misplaced or (changed and entry.failing)
+
+        self._agenda.wake_subscriptions(key, concerned, retry=changed and before is not None)
+
+
+def _pause(observed: Observed, todo: Plan, errors: list[str]) -> timedelta:
+    if todo.conflicts or errors:
+        return RETRY
+    needs_secrets = observed.view.sync_enabled or todo.unavailable
+    return SECRETS if needs_secrets else RESYNC

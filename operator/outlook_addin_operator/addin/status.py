@@ -1,0 +1,147 @@
+"""The status of an OutlookAddin. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from outlook_addin_operator.addin.health import Health
+from outlook_addin_operator.addin.objects.labels import selector
+from outlook_addin_operator.addin.plan import Observed, Plan
+from outlook_addin_operator.addin.spec import admin_consent_urls
+from outlook_addin_operator.inventory import Counts
+from outlook_addin_operator.keys import ADOPT, Key, Object
+from outlook_addin_operator.status import Condition, render
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a plan.
+
+    Args:
+        deployment: As it is now, if there is one.
+        errors: What the API server refused, in its words, each with the kind it concerns.
+        sharing: Other OutlookAddins with the same app registration.
+    """
+
+    deployment: Object | None
+    health: Health | None
+    errors: Sequence[str]
+    sharing: Sequence[Key]
+    counts: Counts
+
+
+def compose(observed: Observed, plan: Plan, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """Return the whole status as we want it."""
+    body, view = observed.body, observed.view
+    pods = (outcome.deployment or {}).get("status") or {}
+    return {
+        "observedGeneration": body["metadata"]["generation"],
+        "url": view.config.base_url,
+        "manifestUrl": view.config.manifest_url,
+        "adminConsentUrls": admin_consent_urls(view.config),
+        "replicas": pods.get("replicas", 0),
+        "readyReplicas": pods.get("readyReplicas", 0),
+        "selector": ",".join(f"{key}={value}" for key, value in sorted(selector(view.owner).items())),
+        "configHash": plan.config_hash,
+        "subscriptions": {
+            "total": outcome.counts.total,
+            "ready": outcome.counts.ready,
+            "failing": outcome.counts.failing,
+        },
+        "conditions": _render(body, _conditions(observed, plan, outcome), now),
+    }
+
+
+def simple(
+    body: Mapping[str, Any], ready: Condition, now: datetime, *, stalled: bool = False
+) -> dict[str, Any]:
+    """Return the status of an OutlookAddin of which nothing more can be said; keeps what else it says."""
+    kept = {key: value for key, value in (body.get("status") or {}).items() if key != "conditions"}
+    conditions = [
+        ready,
+        Condition("Stalled" if stalled else "Reconciling", True, ready.reason, ready.message),
+    ]
+    kept["observedGeneration"] = body["metadata"]["generation"]
+    return {**kept, "conditions": _render(body, conditions, now)}
+
+
+def first_sight(body: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the status of an object that nobody has worked on: without one it would pass for ready."""
+    return simple(body, Condition("Ready", None, "Initializing", "The operator has begun."), now)
+
+
+def _render(body: Mapping[str, Any], wanted: Sequence[Condition], now: datetime) -> list[dict[str, Any]]:
+    previous = (body.get("status") or {}).get("conditions") or ()
+    return render(wanted, previous, body["metadata"]["generation"], now)
+
+
+def _conditions(observed: Observed, plan: Plan, outcome: Outcome) -> list[Condition]:
+    ready, stalled = _ready(observed, plan, outcome)
+    result = [ready]
+    rolling = outcome.health is not None and outcome.health.rolling
+    if stalled:
+        result.append(Condition("Stalled", True, ready.reason, ready.message))
+    elif rolling or not ready.status:
+        reason, message = (ready.reason, ready.message) if not ready.status else _ROLLING
+        result.append(Condition("Reconciling", True, reason, message))
+    if observed.view.sync_enabled:
+        result.append(_credentials(observed))
+    if plan.conflicts:
+        result.append(Condition("NameConflict", True, "NameTaken", ready.message))
+    if plan.unavailable:
+        result.append(Condition("ExposureUnavailable", True, "KindNotServed", _unserved(plan.unavailable)))
+    if outcome.sharing:
+        result.append(_shared(observed, outcome.sharing))
+    return result
+
+
+_ROLLING = ("RollingUpdate", "Pods are being replaced.")
+
+
+def _ready(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[Condition, bool]:
+    """Return the summary, and whether a person has to act: the first of these that holds."""
+    if plan.conflicts:
+        return Condition("Ready", False, "NameConflict", _conflict(observed, plan.conflicts)), True
+    if outcome.errors:
+        return Condition("Ready", False, "ApplyFailed", " ".join(outcome.errors)[:1000]), False
+    problem = observed.credentials.problem
+    if observed.view.sync_enabled and problem is not None:
+        return Condition("Ready", False, problem.reason, problem.message), False
+    if plan.unavailable:
+        return Condition("Ready", False, "ExposureUnavailable", _unserved(plan.unavailable)), True
+    if outcome.health is None:
+        return Condition("Ready", False, "Progressing", "The Deployment is being made."), False
+    health = outcome.health
+    serves = health.available and not health.stuck
+    return Condition("Ready", serves, health.reason, health.message), health.stuck
+
+
+def _credentials(observed: Observed) -> Condition:
+    problem = observed.credentials.problem
+    if problem is not None:
+        return Condition("CredentialsValid", False, problem.reason, problem.message)
+    message = f"Secret {observed.view.secret_name} has the keys that are needed."
+    return Condition("CredentialsValid", True, "SecretComplete", message)
+
+
+def _conflict(observed: Observed, kinds: Sequence[str]) -> str:
+    taken = ", ".join(f"{kind} {observed.children[kind]['metadata']['name']}" for kind in kinds)
+    return f"{taken} exists and is not ours; delete it, or annotate it {ADOPT}=true to hand it over."
+
+
+def _unserved(kind: str) -> str:
+    if kind == "Route":
+        return "The cluster serves no route.openshift.io; use spec.ingress or spec.httpRoute instead."
+    return (
+        f"The cluster serves no {kind}; install the Gateway API (gateway.networking.k8s.io/v1), "
+        "or use spec.ingress instead."
+    )
+
+
+def _shared(observed: Observed, others: Sequence[Key]) -> Condition:
+    """Name only neighbours: who else lives in the cluster is not everybody's business."""
+    near = [other.name for other in others if other.namespace == observed.view.owner.namespace]
+    who = f"OutlookAddin {', '.join(near)}" if near else "An OutlookAddin of another namespace"
+    message = f"{who} uses the same clientId; make one app registration per environment."
+    return Condition("AppRegistrationShared", True, "ClientIdShared", message)

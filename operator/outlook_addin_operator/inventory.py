@@ -1,0 +1,163 @@
+"""What the watches have shown: a few words per object, for questions that concern more than one object.
+
+It only ever speeds up or groups; what is written follows from objects that were read again.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from sys import intern
+from typing import Any
+
+from outlook_addin_operator.keys import ADDIN, Key, is_deleting, key_of
+from outlook_addin_operator.status import find, is_true, parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionEntry:
+    """What is remembered of one CalendarSubscription.
+
+    Args:
+        mailbox: Tenant and user.
+        age: Sorts older objects first; the uid decides between objects of one second.
+        notification_url: Where its Graph subscription sends notifications; empty if it has none.
+    """
+
+    key: Key
+    addin: Key
+    mailbox: tuple[str, str]
+    age: tuple[str, str]
+    ready: bool
+    failing: bool
+    reason: str
+    notification_url: str
+    expiration: datetime | None
+    deleting: bool
+
+    @classmethod
+    def of(cls, key: Key, body: Mapping[str, Any]) -> "SubscriptionEntry":
+        """Take note of an object."""
+        spec, status, metadata = body["spec"], body.get("status") or {}, body["metadata"]
+        ready = find(status.get("conditions") or (), "Ready")
+        is_ready = ready is not None and ready["status"] == "True"
+        return cls(
+            key=key,
+            addin=Key(ADDIN, key.namespace, intern(spec["addinRef"]["name"])),
+            mailbox=(intern(spec["tenantId"]), spec["userId"]),
+            age=(metadata["creationTimestamp"], metadata["uid"]),
+            ready=is_ready,
+            failing=not spec.get("suspend") and (not is_ready or is_true(body, "RenewalOverdue")),
+            reason=intern(ready["reason"]) if ready else "Unknown",
+            notification_url=intern(status.get("notificationUrl") or "")
+            if status.get("subscriptionId")
+            else "",
+            expiration=parse_time(status.get("expirationTime")),
+            deleting=is_deleting(body),
+        )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many CalendarSubscriptions an OutlookAddin has."""
+
+    total: int
+    ready: int
+    failing: int
+
+
+class Inventory:
+    """All CalendarSubscriptions by their add-in, and the app registration of every OutlookAddin."""
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[Key, dict[Key, SubscriptionEntry]] = {}
+        self._addin_of: dict[Key, Key] = {}
+        self._by_mailbox: dict[tuple[Key, tuple[str, str]], tuple[Key, ...]] = {}
+        self._clients: dict[Key, str] = {}
+
+    def put_subscription(self, body: Mapping[str, Any], kind: str) -> SubscriptionEntry:
+        """Take note of a CalendarSubscription."""
+        entry = SubscriptionEntry.of(key_of(kind, body), body)
+        self.drop_subscription(entry.key)
+        self._subscriptions.setdefault(entry.addin, {})[entry.key] = entry
+        self._addin_of[entry.key] = entry.addin
+        place = (entry.addin, entry.mailbox)
+        self._by_mailbox[place] = (*self._by_mailbox.get(place, ()), entry.key)
+        return entry
+
+    def subscription(self, key: Key) -> SubscriptionEntry | None:
+        """Return what is known of one CalendarSubscription."""
+        addin = self._addin_of.get(key)
+        return None if addin is None else self._subscriptions[addin].get(key)
+
+    def drop_subscription(self, key: Key) -> SubscriptionEntry | None:
+        """Forget a CalendarSubscription that is gone."""
+        addin = self._addin_of.pop(key, None)
+        if addin is None:
+            return None
+        entry = self._subscriptions[addin].pop(key)
+        if not self._subscriptions[addin]:
+            del self._subscriptions[addin]
+        place = (addin, entry.mailbox)
+        others = tuple(other for other in self._by_mailbox[place] if other != key)
+        if others:
+            self._by_mailbox[place] = others
+        else:
+            del self._by_mailbox[place]
+        return entry
+
+    def siblings(self, key: Key) -> list[SubscriptionEntry]:
+        """Return the other CalendarSubscriptions for the same mailbox and add-in, oldest first.
+
+        One that is being deleted counts: it still has its Graph subscription to clean up.
+        """
+        entry = self.subscription(key)
+        if entry is None:
+            return []
+        keys = self._by_mailbox[(entry.addin, entry.mailbox)]
+        found = [self._subscriptions[entry.addin][other] for other in keys if other != key]
+        return sorted(found, key=lambda other: other.age)
+
+    def of_addin(self, addin: Key) -> list[SubscriptionEntry]:
+        """Return all CalendarSubscriptions of an add-in."""
+        return list(self._subscriptions.get(addin, {}).values())
+
+    def counts(self, addin: Key) -> Counts:
+        """Count the CalendarSubscriptions of an add-in."""
+        entries = self._subscriptions.get(addin, {}).values()
+        return Counts(
+            len(entries), sum(entry.ready for entry in entries), sum(entry.failing for entry in entries)
+        )
+
+    def reasons(self) -> Counter[str]:
+        """Count all CalendarSubscriptions by the reason of their Ready condition."""
+        return Counter(entry.reason for entry in self._all())
+
+    def earliest_expiration(self) -> datetime | None:
+        """Return when the first of the live Graph subscriptions ends."""
+        return min((entry.expiration for entry in self._all() if entry.expiration), default=None)
+
+    def put_addin(self, key: Key, client_id: str) -> list[Key]:
+        """Take note of an OutlookAddin.
+
+        Returns:
+            Those who share an app registration with it, now or before the change.
+        """
+        before = self._clients.get(key)
+        self._clients[key] = client_id
+        if before == client_id:
+            return []
+        return [other for other, its in self._clients.items() if other != key and its in {before, client_id}]
+
+    def drop_addin(self, key: Key) -> list[Key]:
+        """Forget an OutlookAddin that is gone; returns those who shared its app registration."""
+        client_id = self._clients.pop(key, None)
+        return [other for other, its in self._clients.items() if its == client_id]
+
+    def sharing(self, key: Key, client_id: str) -> list[Key]:
+        """Return the other OutlookAddins with this app registration."""
+        return sorted(other for other, its in self._clients.items() if other != key and its == client_id)
+
+    def _all(self) -> Iterator[SubscriptionEntry]:
+        for entries in self._subscriptions.values():
+            yield from entries.values()

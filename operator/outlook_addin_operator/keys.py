@@ -1,0 +1,42 @@
+"""What is reconciled is named by kind, namespace and name: a child's event knows no more of its owner."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+ADDIN: Final = "OutlookAddin"
+SUBSCRIPTION: Final = "CalendarSubscription"
+
+FINALIZER: Final = "outlook-addin.dev/cleanup"
+ADOPT: Final = "outlook-addin.dev/adopt"
+RENEW_REQUESTED: Final = "outlook-addin.dev/renew-requested"
+
+FIELD_MANAGER: Final = "outlook-addin-operator"
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+WEB_MANAGER: Final = "outlook-addin-web"
+
+Object: TypeAlias = dict[str, Any]
+"""A Kubernetes object as it stands in JSON."""
+
+
+class Key(NamedTuple):
+    """The name of one object of one kind."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+def key_of(kind: str, body: Mapping[str, Any]) -> Key:
+    """Return the key of an object that the API server returned."""
+    metadata = body["metadata"]
+    return Key(kind, metadata["namespace"], metadata["name"])
+
+
+def has_finalizer(body: Mapping[str, Any]) -> bool:
+    """Tell whether our finalizer holds the object."""
+    return FINALIZER in body["metadata"].get("finalizers", ())
+
+
+def is_deleting(body: Mapping[str, Any]) -> bool:
+    """Tell whether somebody deleted the object, and it waits for its finalizers."""
+    return bool(body["metadata"].get("deletionTimestamp"))

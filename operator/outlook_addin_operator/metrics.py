@@ -1,0 +1,97 @@
+"""A small, bounded set of metrics, served on a port of their own."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+REASONS: Final = frozenset(
+    {
+        "AccessDenied",
+        "AddinNotFound",
+        "ClaimedElsewhere",
+        "CredentialsRefused",
+        "Duplicate",
+        "Expired",
+        "GraphError",
+        "GraphUnreachable",
+        "InvalidAddin",
+        "MailboxNotFound",
+        "NotificationUrlRefused",
+        "RequestRejected",
+        "SecretKeyMissing",
+        "SecretNotFound",
+        "Subscribed",
+        "Suspended",
+        "SyncDisabled",
+        "TenantNotAllowed",
+        "Throttled",
+        "TokenRejected",
+        "Unknown",
+        "WaitingForWebServer",
+    }
+)
+"""The reasons of a CalendarSubscription's Ready condition: the bound of the label ``reason``."""
+
+
+class Metrics:
+    """What the operator counts. Labels never name an object, a person or a tenant."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.subscriptions = Gauge(
+            "outlook_addin_subscriptions",
+            "CalendarSubscriptions by the reason of their Ready condition.",
+            ["reason"],
+            registry=registry,
+        )
+        self.renewals = Counter(
+            "outlook_addin_renewals",
+            "Attempts to create or renew a Graph subscription by their outcome.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.graph_requests = Counter(
+            "outlook_addin_graph_requests",
+            "Requests to Microsoft Graph and Entra.",
+            ["operation", "code"],
+            registry=registry,
+        )
+        self.earliest_expiration = Gauge(
+            "outlook_addin_earliest_expiration_timestamp_seconds",
+            "When the first of the Graph subscriptions ends; 0 if there is none.",
+            registry=registry,
+        )
+        self.reconcile_seconds = Histogram(
+            "outlook_addin_reconcile_duration_seconds",
+            "How long one look at one object took.",
+            ["kind"],
+            registry=registry,
+        )
+        self.queue_depth = Gauge(
+            "outlook_addin_queue_depth", "Objects that are due and wait for a worker.", registry=registry
+        )
+
+    def observe_request(self, operation: str, outcome: str) -> None:
+        """Count one request to Graph or Entra."""
+        self.graph_requests.labels(operation, outcome).inc()
+
+    def observe_reconcile(self, kind: str, seconds: float) -> None:
+        """Count one look at one object."""
+        self.reconcile_seconds.labels(kind).observe(seconds)
+
+    def show(self, reasons: Mapping[str, int], earliest: datetime | None, depth: int) -> None:
+        """Take over the present state."""
+        counts = dict.fromkeys(REASONS, 0)
+        for reason, count in reasons.items():
+            known = reason if reason in REASONS else "Unknown"
+            counts[known] += count
+        for reason, count in counts.items():
+            self.subscriptions.labels(reason).set(count)
+        self.earliest_expiration.set(earliest.timestamp() if earliest else 0)
+        self.queue_depth.set(depth)
+
+    def serve(self, address: str, port: int) -> None:
+        """Answer Prometheus from a thread of its own, for as long as the process lives."""
+        start_http_server(port, addr=address, registry=self.registry)

@@ -1,0 +1,42 @@
+"""What the operator is told by its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+DEFAULT_WEB_IMAGE: Final = "outlook-addin-web:0.1.0"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The operator's settings, all from environment variables."""
+
+    web_image: str = DEFAULT_WEB_IMAGE
+    """WEB_IMAGE: the web server's image for OutlookAddins that name none."""
+
+    listen_address: str = "0.0.0.0"  # noqa: S104 - inside a pod, whose network decides who gets in
+    """LISTEN_ADDRESS: where metrics are served."""
+
+    metrics_port: int = 8081
+    """METRICS_PORT: the port of metrics; 0 switches them off."""
+
+    instance: str = "outlook-addin-operator"
+    """POD_ID: who reports Events."""
+
+    workers: int = 16
+    """WORKERS: how many objects are worked on at once."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings.
+
+        Raises:
+            ValueError: A number is none.
+        """
+        return cls(
+            web_image=environ.get("WEB_IMAGE") or cls.web_image,
+            listen_address=environ.get("LISTEN_ADDRESS") or cls.listen_address,
+            metrics_port=int(environ.get("METRICS_PORT") or cls.metrics_port),
+            instance=(environ.get("POD_ID") or cls.instance)[:128],
+            workers=max(1, int(environ.get("WORKERS") or cls.workers)),
+        )

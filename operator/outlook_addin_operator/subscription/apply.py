@@ -1,0 +1,121 @@
+"""Carries out a decision at Microsoft Graph."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from outlook_addin_core.clients.errors import ClientError, Conflict, NotFound
+from outlook_addin_core.clients.graph_subscriptions import GraphSubscriptions, Subscription
+from outlook_addin_core.domain import client_state
+from outlook_addin_core.domain.mailbox import Mailbox
+from outlook_addin_core.domain.renewal import requested_expiration
+from outlook_addin_operator.addin.spec import AddinView
+from outlook_addin_operator.ratelimit import TokenBucket
+from outlook_addin_operator.subscription.failures import ClaimedElsewhereError
+
+
+class LostError(Exception):
+    """The Graph subscription is gone, and no new one could be made; ``__cause__`` says why."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One mailbox's place at Graph.
+
+    Args:
+        key: Signs the client state.
+        now: When the attempt is made.
+    """
+
+    api: GraphSubscriptions
+    bucket: TokenBucket
+    addin: AddinView
+    mailbox: Mailbox
+    key: bytes
+    now: datetime
+
+    @property
+    def notification_url(self) -> str:
+        """Where notifications are to go."""
+        return self.addin.config.notification_url(self.addin.installation)
+
+    @property
+    def expiration(self) -> datetime:
+        """What is asked for; what is granted may differ."""
+        return requested_expiration(self.now, self.addin.config.sync_server_subscription_expiration)
+
+    async def create(self) -> Subscription:
+        """Make the subscription; one of ours that exists already is taken over.
+
+        Raises:
+            ClaimedElsewhereError: The one that exists belongs to another installation.
+            ClientError: As Graph answers.
+        """
+        await self.bucket.acquire()
+        try:
+            return await self.api.create(
+                self.mailbox,
+                notification_url=self.notification_url,
+                lifecycle_url=self.addin.config.lifecycle_url(self.addin.installation),
+                client_state=client_state.issue(self.key, self.mailbox),
+                expiration=self.expiration,
+            )
+        except Conflict as error:
+            return await self._adopt(error.existing_id)
+
+    async def renew(self, subscription_id: str) -> Subscription:
+        """Renew the subscription; one that is gone is made anew. Raises as ``create`` or LostError."""
+        await self.bucket.acquire()
+        try:
+            return await self.api.renew(subscription_id, self.expiration)
+        except NotFound:
+            return await self._recreate()
+
+    async def check(self, subscription_id: str) -> Subscription:
+        """Read the subscription; one that is gone is made anew. Raises as ``renew``."""
+        try:
+            return await self.api.get(subscription_id)
+        except NotFound:
+            return await self._recreate()
+
+    async def move(self, subscription_id: str) -> Subscription:
+        """Send notifications to where the add-in is now. Raises as ``renew``.
+
+        The notification URL is changed first: if Graph cannot reach the new one, all stays as it was. The
+        lifecycle URL moves with it but cannot be changed, so the subscription is then replaced at once.
+        """
+        await self.bucket.acquire()
+        try:
+            await self.api.set_notification_url(subscription_id, self.notification_url)
+        except NotFound:
+            return await self._recreate()
+        await self.delete(subscription_id)
+        return await self._recreate()
+
+    async def delete(self, subscription_id: str) -> None:
+        """Remove the subscription."""
+        await self.bucket.acquire()
+        await self.api.delete(subscription_id)
+
+    async def _recreate(self) -> Subscription:
+        try:
+            return await self.create()
+        except (ClientError, ClaimedElsewhereError) as error:
+            raise LostError from error
+
+    async def _adopt(self, subscription_id: str | None) -> Subscription:
+        existing = await (self._search() if subscription_id is None else self.api.get(subscription_id))
+        if existing is None or not self._is_ours(existing):
+            raise ClaimedElsewhereError
+        if existing.notification_url != self.notification_url:
+            return await self.move(existing.id)
+        return await self.renew(existing.id)
+
+    async def _search(self) -> Subscription | None:
+        """Find what is in the way by its resource, if Graph did not say its id."""
+        async for found in self.api.list():
+            if found.resource == self.mailbox.resource:
+                return found
+        return None
+
+    def _is_ours(self, found: Subscription) -> bool:
+        return found.notification_url.endswith(f"installation={self.addin.installation}")

@@ -1,0 +1,65 @@
+"""All reads about one CalendarSubscription."""
+
+from datetime import datetime
+
+from outlook_addin_core.domain.config import ConfigError
+from outlook_addin_operator.addin.health import is_available
+from outlook_addin_operator.addin.spec import AddinView, view
+from outlook_addin_operator.cluster import Cluster
+from outlook_addin_operator.credentials import Credentials, CredentialsReader
+from outlook_addin_operator.inventory import Inventory
+from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key, Object
+from outlook_addin_operator.subscription.memory import Memory
+from outlook_addin_operator.subscription.observed import Observed
+
+
+async def gather(  # noqa: PLR0913 - where it reads from
+    cluster: Cluster,
+    credentials: CredentialsReader,
+    inventory: Inventory,
+    key: Key,
+    now: datetime,
+    *,
+    retry: bool,
+) -> Observed | None:
+    """Read the object, its OutlookAddin and what that names; None if the object is gone."""
+    body = await cluster.get(SUBSCRIPTION, key.namespace, key.name)
+    if body is None:
+        return None
+    addin, invalid = await _addin(cluster, body)
+    return Observed(
+        body=body,
+        addin=addin,
+        invalid=invalid,
+        credentials=await _credentials(credentials, addin),
+        web_available=await _web_available(cluster, body, addin, now),
+        older=_older(inventory, key, body),
+        retry=retry,
+    )
+
+
+async def _addin(cluster: Cluster, body: Object) -> tuple[AddinView | None, str | None]:
+    name, namespace = body["spec"]["addinRef"]["name"], body["metadata"]["namespace"]
+    addin = await cluster.get(ADDIN, namespace, name)
+    if addin is None:
+        return None, None
+    try:
+        return view(addin), None
+    except ConfigError as error:
+        return None, str(error)
+
+
+async def _credentials(reader: CredentialsReader, addin: AddinView | None) -> Credentials | None:
+    return None if addin is None else await reader.read(addin)
+
+
+async def _web_available(cluster: Cluster, body: Object, addin: AddinView | None, now: datetime) -> bool:
+    """Ask only where it counts: before a Graph subscription is made."""
+    if addin is None or not addin.sync_enabled or Memory.of(body).live(now):
+        return False
+    return is_available(await cluster.get("Deployment", addin.owner.namespace, addin.owner.name))
+
+
+def _older(inventory: Inventory, key: Key, body: Object) -> str | None:
+    mine = (body["metadata"]["creationTimestamp"], body["metadata"]["uid"])
+    return next((other.key.name for other in inventory.siblings(key) if other.age < mine), None)

@@ -1,0 +1,162 @@
+"""What to do about one CalendarSubscription. Pure: what was read and the time go in, a decision comes out.
+
+First come reasons why there must be no Graph subscription, of which the first counts; then whether the one
+that exists is in place, asked for or due; then whether a new one can be made.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Final
+
+from outlook_addin_core.domain.renewal import due_check, renewal_time
+from outlook_addin_operator.addin.spec import AddinView
+from outlook_addin_operator.keys import has_finalizer, is_deleting
+from outlook_addin_operator.status import parse_time
+from outlook_addin_operator.subscription.blockers import Blocker, blocker
+from outlook_addin_operator.subscription.due import renew_request
+from outlook_addin_operator.subscription.memory import Memory
+from outlook_addin_operator.subscription.observed import Observed
+
+GUARD: Final = timedelta(minutes=10)
+"""Graph's state gets inconsistent when a subscription is renewed and reauthorised within this time.
+
+Source: learn.microsoft.com/graph/change-notifications-lifecycle-events.
+"""
+
+LOOK_AGAIN: Final = timedelta(minutes=1)
+CLEANUP_PATIENCE: Final = timedelta(minutes=5)
+CLEANUP_PATIENCE_WITHOUT_CREDENTIALS: Final = timedelta(minutes=1)
+
+
+class Action(Enum):
+    """What is done."""
+
+    NOTHING = auto()
+    """Everything is in place, or a pause after a failure has not ended."""
+    WAIT = auto()
+    """Say why nothing can be done; what exists stays."""
+    GIVE_UP = auto()
+    """There must be no Graph subscription: delete ours, and say why."""
+    FORGET = auto()
+    """Another object answers for the Graph subscription: let go of it."""
+    CREATE = auto()
+    RENEW = auto()
+    MOVE = auto()
+    """Send notifications to the URLs that the OutlookAddin has now."""
+    CHECK = auto()
+    """See whether it is still there, without touching it."""
+    DELETE = auto()
+    """Delete the Graph subscription, then release the object."""
+    RELEASE = auto()
+    """Let the object go."""
+    ABANDON = auto()
+    """Let the object go although its Graph subscription could not be deleted."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do, and what to say about it.
+
+    Args:
+        next_time: When to look again, unless something happens before.
+        stalled: Whether nothing moves until a person acts.
+    """
+
+    action: Action
+    reason: str = ""
+    message: str = ""
+    next_time: datetime | None = None
+    stalled: bool = False
+
+
+def decide(observed: Observed, now: datetime) -> Decision:
+    """Return what to do now."""
+    if is_deleting(observed.body):
+        return _deletion(observed, now)
+    found = blocker(observed)
+    if found is not None:
+        again = now + LOOK_AGAIN if observed.memory.live(now) else None
+        return Decision(_consequence(found), found.reason, found.message, again, stalled=True)
+    if observed.suspended:
+        again = observed.memory.expiration if observed.memory.live(now) else None
+        return Decision(Action.WAIT, "Suspended", "spec.suspend is true: nothing is made or renewed.", again)
+    return _with_credentials(observed, _subscription(observed, observed.required_addin, now), now)
+
+
+def renewal_of(observed: Observed, memory: Memory) -> datetime | None:
+    """Return when a Graph subscription is due for renewal, by the configuration of today."""
+    if memory.expiration is None:
+        return None
+    granted_at = memory.last_renewal or memory.expiration
+    limit = observed.required_addin.config.sync_server_subscription_renewal_limit
+    return renewal_time(granted_at, memory.expiration, limit, observed.uid)
+
+
+def due_of(observed: Observed, memory: Memory) -> datetime | None:
+    """Return when a due renewal is carried out: at the first tick of pollingCronInterval."""
+    due = renewal_of(observed, memory)
+    if due is None:
+        return None
+    return due_check(observed.required_addin.config.sync_server_polling_cron_interval, due, memory.expiration)
+
+
+def _consequence(found: Blocker) -> Action:
+    if found.leave:
+        return Action.WAIT
+    return Action.FORGET if found.forget else Action.GIVE_UP
+
+
+def _subscription(observed: Observed, addin: AddinView, now: datetime) -> Decision:
+    """Decide about an object that nothing speaks against."""
+    memory = observed.memory
+    paused = memory.failures and memory.next_attempt is not None and now < memory.next_attempt
+    if paused and not observed.retry and not observed.changed:
+        return Decision(Action.NOTHING, next_time=memory.next_attempt)
+    if not memory.live(now):
+        return _creation(observed, now)
+    if memory.notification_url != addin.config.notification_url(addin.installation):
+        return Decision(Action.MOVE)
+    due = due_of(observed, memory)
+    if memory.failures or due is None or now >= due:
+        return Decision(Action.RENEW)
+    if renew_request(observed.body) is None:
+        return Decision(Action.NOTHING, "Subscribed", next_time=due)
+    recent = memory.last_renewal is not None and now - memory.last_renewal < GUARD
+    return Decision(Action.CHECK if recent else Action.RENEW)
+
+
+def _creation(observed: Observed, now: datetime) -> Decision:
+    return Decision(Action.CREATE) if observed.web_available else _web_server_awaited(now)
+
+
+def _web_server_awaited(now: datetime) -> Decision:
+    message = "Graph calls the web server while it makes a subscription; waiting until it is available."
+    return Decision(Action.WAIT, "WaitingForWebServer", message, now + LOOK_AGAIN)
+
+
+def _with_credentials(observed: Observed, decision: Decision, now: datetime) -> Decision:
+    """Hold back what needs credentials, or a key for the client state, while they are not there."""
+    if decision.action in {Action.NOTHING, Action.WAIT}:
+        return decision
+    problem = observed.credentials.problem if observed.credentials else None
+    if problem is not None:
+        return Decision(Action.WAIT, problem.reason, problem.message, now + LOOK_AGAIN)
+    if observed.credentials is None or observed.credentials.webhook_key is None:
+        return _web_server_awaited(now)
+    return decision
+
+
+def _deletion(observed: Observed, now: datetime) -> Decision:
+    if not has_finalizer(observed.body):
+        return Decision(Action.NOTHING)
+    orphaned = observed.body["spec"].get("deletionPolicy") == "Orphan"
+    if orphaned or observed.older or not observed.memory.live(now):
+        return Decision(Action.RELEASE)
+    since = parse_time(observed.body["metadata"]["deletionTimestamp"]) or now
+    able = observed.credentials is not None and observed.credentials.problem is None
+    patience = CLEANUP_PATIENCE if able else CLEANUP_PATIENCE_WITHOUT_CREDENTIALS
+    if now - since > patience:
+        return Decision(Action.ABANDON)
+    again = now + min(max(timedelta(seconds=5), now - since), LOOK_AGAIN)
+    return Decision(Action.DELETE if able else Action.NOTHING, next_time=again)

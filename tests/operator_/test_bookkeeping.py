@@ -1,0 +1,195 @@
+"""What the operator keeps in memory between two events."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+
+from outlook_addin_operator.agenda import Agenda
+from outlook_addin_operator.graph_access import proxy_for
+from outlook_addin_operator.inventory import Counts, Inventory
+from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
+from outlook_addin_operator.metrics import Metrics
+from outlook_addin_operator.ratelimit import TokenBucket
+from outlook_addin_operator.schedule import Schedule
+from outlook_addin_operator.settings import Settings
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DESK = Key(ADDIN, "bank", "desk")
+
+
+class StoppedClock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def addin(name: str = "desk", client: str = "c") -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "bank"}, "spec": {"clientId": client}}
+
+
+def subscription(name: str, user: str = "u", *, ready: bool = True, **metadata: Any) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": str(ready), "reason": "Subscribed" if ready else "Throttled"}]
+    status = {
+        "observedGeneration": 1,
+        "subscriptionId": "s",
+        "notificationUrl": "url",
+        "expirationTime": "2026-11-03T00:00:00Z",
+        "renewalTime": "2026-11-02T00:00:00Z",
+        "conditions": conditions,
+    }
+    made = {"uid": name, "generation": 1, "creationTimestamp": "2026-11-01T00:00:00Z", **metadata}
+    return {
+        "metadata": {"name": name, "namespace": "bank", **made},
+        "spec": {"addinRef": {"name": "desk"}, "tenantId": "t", "userId": user},
+        "status": status,
+    }
+
+
+@pytest.fixture
+def schedule() -> Schedule:
+    return Schedule()
+
+
+@pytest.fixture
+def inventory() -> Inventory:
+    return Inventory()
+
+
+@pytest.fixture
+def agenda(schedule: Schedule, inventory: Inventory) -> Agenda:
+    clock = StoppedClock()
+    return Agenda(schedule, inventory, lambda key, at: (schedule.wake(key, at), None)[1], clock)
+
+
+def due(schedule: Schedule, at: datetime = NOW) -> set[Key]:
+    found = set()
+    while key := schedule.pop(at):
+        found.add(key)
+        schedule.done(key, None)
+    return found
+
+
+def test_a_subscription_in_place_sleeps_and_its_addin_counts_it_later(
+    agenda: Agenda, schedule: Schedule, inventory: Inventory
+) -> None:
+    agenda.subscription(False, subscription("a"))
+    assert due(schedule) == set()
+    assert due(schedule, NOW + timedelta(seconds=30)) == {DESK}
+    assert due(schedule, datetime(2026, 11, 2, tzinfo=UTC)) == {Key(SUBSCRIPTION, "bank", "a")}
+    assert inventory.counts(DESK) == Counts(total=1, ready=1, failing=0)
+
+
+def test_a_change_that_does_not_change_the_counts_wakes_no_addin(agenda: Agenda, schedule: Schedule) -> None:
+    agenda.subscription(False, subscription("a"))
+    due(schedule, NOW + timedelta(minutes=1))
+    agenda.subscription(False, subscription("a"))
+    assert due(schedule, NOW + timedelta(minutes=2)) == set()
+
+
+def test_a_childs_event_wakes_its_owner_only(agenda: Agenda, schedule: Schedule) -> None:
+    owners = [{"kind": ADDIN, "name": "desk", "controller": True}, {"kind": "Other", "name": "x"}]
+    agenda.child({"metadata": {"name": "desk-config", "namespace": "bank", "ownerReferences": owners}})
+    agenda.child({"metadata": {"name": "stray", "namespace": "bank"}})
+    assert due(schedule) == {DESK}
+
+
+def test_who_shares_a_registration_is_looked_at_when_that_changes(
+    agenda: Agenda, schedule: Schedule, inventory: Inventory
+) -> None:
+    agenda.addin(False, addin("one"))
+    due(schedule)
+    agenda.addin(False, addin("other"))
+    assert due(schedule) == {Key(ADDIN, "bank", "one"), Key(ADDIN, "bank", "other")}
+    assert inventory.sharing(Key(ADDIN, "bank", "one"), "c") == [Key(ADDIN, "bank", "other")]
+    agenda.addin(True, addin("other"))
+    assert due(schedule) == {Key(ADDIN, "bank", "one")}
+
+
+def test_the_older_of_two_is_known_and_the_younger_is_woken_when_it_goes(
+    agenda: Agenda, schedule: Schedule, inventory: Inventory
+) -> None:
+    agenda.subscription(False, subscription("old"))
+    agenda.subscription(False, subscription("young", creationTimestamp="2026-11-01T00:00:01Z"))
+    young = Key(SUBSCRIPTION, "bank", "young")
+    assert [entry.key.name for entry in inventory.siblings(young)] == ["old"]
+    assert due(schedule) == set()
+    agenda.subscription(True, subscription("old"))
+    assert due(schedule) == {young}
+    assert inventory.siblings(young) == []
+
+
+def test_what_is_gone_leaves_nothing_behind(agenda: Agenda, inventory: Inventory) -> None:
+    agenda.subscription(False, subscription("a"))
+    agenda.subscription(True, subscription("a"))
+    agenda.addin(False, addin())
+    agenda.addin(True, addin())
+    assert not inventory._subscriptions
+    assert not inventory._addin_of
+    assert not inventory._by_mailbox
+    assert not inventory._clients
+
+
+def test_a_pause_is_ended_once(agenda: Agenda, schedule: Schedule) -> None:
+    agenda.subscription(False, subscription("a", ready=False))
+    agenda.wake_subscriptions(DESK, lambda entry: entry.failing, retry=True)
+    key = Key(SUBSCRIPTION, "bank", "a")
+    assert key in due(schedule)
+    assert agenda.take_retry(key)
+    assert not agenda.take_retry(key)
+
+
+def test_the_metrics_have_a_bounded_label_and_the_first_expiry(inventory: Inventory) -> None:
+    inventory.put_subscription(subscription("a"), SUBSCRIPTION)
+    odd = subscription("b", "other", ready=False)
+    odd["status"]["conditions"][0]["reason"] = "anna@bank.example"
+    inventory.put_subscription(odd, SUBSCRIPTION)
+    metrics = Metrics()
+    metrics.show(inventory.reasons(), inventory.earliest_expiration(), 7)
+    text = generate_latest(metrics.registry).decode()
+    assert 'outlook_addin_subscriptions{reason="Subscribed"} 1.0' in text
+    assert 'outlook_addin_subscriptions{reason="Unknown"} 1.0' in text
+    assert "anna" not in text
+    assert "outlook_addin_queue_depth 7.0" in text
+    expected = datetime(2026, 11, 3, tzinfo=UTC).timestamp()
+    assert metrics.earliest_expiration._value.get() == expected
+
+
+def test_the_bucket_lets_a_burst_through_and_then_the_rate() -> None:
+    clock = StoppedClock()
+    bucket = TokenBucket(clock, rate=25, burst=25)
+    assert [bucket.reserve() for _ in range(25)] == [0.0] * 25
+    assert bucket.reserve() == pytest.approx(0.04)
+    assert bucket.reserve() == pytest.approx(0.08)
+    clock.seconds = 10
+    assert bucket.reserve() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [
+        ("https://graph.microsoft.com", "http://secure:1"),
+        ("http://graph.localhost", "http://plain:1"),
+        ("https://bank.example", None),
+        ("https://graph.bank.example", None),
+        ("https://otherbank.example", "http://secure:1"),
+    ],
+)
+def test_no_proxy_counts_whole_names(url: str, proxy: str | None) -> None:
+    settings = {"httpsProxy": "http://secure:1", "httpProxy": "http://plain:1", "noProxy": "x, .bank.example"}
+    assert proxy_for(url, settings) == proxy
+    assert proxy_for(url, {**settings, "noProxy": "*"}) is None
+
+
+def test_the_settings_come_from_the_environment() -> None:
+    assert Settings.from_env({}) == Settings()
+    given = Settings.from_env(
+        {"WEB_IMAGE": "w", "LISTEN_ADDRESS": "127.0.0.2", "METRICS_PORT": "0", "POD_ID": "p"}
+    )
+    assert given == Settings("w", "127.0.0.2", 0, "p")

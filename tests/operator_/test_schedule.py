@@ -1,0 +1,97 @@
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlook_addin_operator.keys import Key
+from outlook_addin_operator.schedule import Schedule
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+KEYS = [Key("CalendarSubscription", "bank", str(number)) for number in range(4)]
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def test_the_earliest_is_handed_out_first_and_nothing_before_its_time() -> None:
+    schedule = Schedule()
+    schedule.wake(KEYS[0], at(20))
+    schedule.wake(KEYS[1], at(10))
+    assert schedule.pop(at(9)) is None
+    assert schedule.pop(at(30)) == KEYS[1]
+    assert schedule.pop(at(30)) == KEYS[0]
+    assert schedule.pop(at(30)) is None
+
+
+def test_an_earlier_wake_up_counts_and_a_later_one_does_not() -> None:
+    schedule = Schedule()
+    assert schedule.wake(KEYS[0], at(20))
+    assert not schedule.wake(KEYS[0], at(40))
+    assert schedule.wake(KEYS[0], at(5))
+    assert schedule.next_due() == at(5)
+    assert schedule.pop(at(50)) == KEYS[0]
+    assert schedule.pop(at(50)) is None
+
+
+def test_a_key_that_is_worked_on_waits_until_the_work_is_done() -> None:
+    schedule = Schedule()
+    schedule.wake(KEYS[0], at(0))
+    assert schedule.pop(at(0)) == KEYS[0]
+    schedule.wake(KEYS[0], at(1))
+    assert schedule.pop(at(10)) is None
+    schedule.done(KEYS[0], at(100))
+    assert schedule.pop(at(10)) == KEYS[0]
+
+
+def test_what_is_gone_is_not_looked_at_again() -> None:
+    schedule = Schedule()
+    schedule.wake(KEYS[0], at(0))
+    schedule.forget(KEYS[0])
+    assert schedule.pop(at(10)) is None
+    assert schedule.next_due() is None
+
+
+def test_the_heap_does_not_grow_with_every_wake_up() -> None:
+    schedule = Schedule()
+    for second in range(10_000, 0, -1):
+        schedule.wake(KEYS[0], at(second))
+    assert len(schedule._heap) < 200
+    assert schedule.next_due() == at(1)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["wake", "pop", "done", "forget"]), st.sampled_from(KEYS), st.integers(0, 20))
+)
+
+
+@given(STEPS)
+def test_it_hands_out_what_a_plain_dictionary_would(steps: list[tuple[str, Key, int]]) -> None:
+    schedule, due, running = Schedule(), dict[Key, int](), dict[Key, int | None]()
+    for step, key, second in steps:
+        if step == "wake":
+            schedule.wake(key, at(second))
+            if key in running:
+                waiting = running[key]
+                running[key] = second if waiting is None else min(waiting, second)
+            else:
+                due[key] = min(due.get(key, second), second)
+        elif step == "forget":
+            schedule.forget(key)
+            due.pop(key, None)
+            if key in running:
+                running[key] = None
+        elif step == "done" and key in running:
+            schedule.done(key, at(second))
+            woken = running.pop(key)
+            due[key] = second if woken is None else min(second, woken)
+        elif step == "pop":
+            ready = {other: moment for other, moment in due.items() if moment <= second}
+            popped = schedule.pop(at(second))
+            assert (popped is None) == (not ready)
+            if popped is not None:
+                assert ready[popped] == min(ready.values())
+                del due[popped]
+                running[popped] = None
+        assert len(schedule) == len(due)
+        assert schedule.next_due() == (at(min(due.values())) if due else None)
