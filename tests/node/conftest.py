@@ -13,6 +13,7 @@ import pytest_socket
 
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.node import LocalNode
+from outlook_addin_sandbox.node.addresses import local
 from outlook_addin_sandbox.node.api import ApiServer
 
 SERVER = Path(__file__).with_name("http_server.py").read_text()
@@ -98,9 +99,9 @@ class Cluster:
         return {**container, "phase": status.get("phase"), "podIP": status.get("podIP")}
 
     async def ready(self, pod: str = "web") -> str:
-        """Wait until the Pod is ready; the answer is its address."""
+        """Wait until the Pod is ready; the answer is where it listens."""
         status = await self.until(lambda: self.status(pod), lambda status: status.get("ready", False))
-        return str(status["podIP"])
+        return local(status["podIP"])
 
     async def ask(self, address: str, path: str) -> str:
         async with self.http.get(f"http://{address}:8080/{path}") as response:

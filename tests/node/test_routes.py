@@ -30,15 +30,15 @@ def pod(address: str, *, ready: bool = True, **metadata: object) -> dict[str, ob
 
 @pytest.mark.parametrize("port", ["web", 80])
 def test_a_named_target_port_is_found_in_the_pod(port: str | int) -> None:
-    assert backends(SERVICE, [pod("127.1.0.1")], port) == [Backend("127.1.0.1", 8080)]
+    assert backends(SERVICE, [pod("10.1.0.1")], port) == [Backend("127.1.0.1", 8080)]
 
 
 def test_only_ready_pods_that_the_selector_names_and_nobody_deletes_are_backends() -> None:
     pods = [
-        pod("127.1.0.1", ready=False),
-        pod("127.1.0.2", labels={"app": "other"}),
-        pod("127.1.0.3", deletionTimestamp="2026-01-01T00:00:00Z"),
-        pod("127.1.0.4"),
+        pod("10.1.0.1", ready=False),
+        pod("10.1.0.2", labels={"app": "other"}),
+        pod("10.1.0.3", deletionTimestamp="2026-01-01T00:00:00Z"),
+        pod("10.1.0.4"),
     ]
     assert backends(SERVICE, pods, "web") == [Backend("127.1.0.4", 8080)]
     assert backends(None, pods, "web") == []

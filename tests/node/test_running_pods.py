@@ -10,6 +10,7 @@ import pytest
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.kubectl import Kubectl
 from outlook_addin_sandbox.node import LocalNode
+from outlook_addin_sandbox.node.addresses import local
 
 if TYPE_CHECKING:
     from node.conftest import Cluster
@@ -53,7 +54,7 @@ async def test_a_deployment_runs_with_its_secrets_files_and_names(cluster: "Clus
     pods = await cluster.until(cluster.ready_pods, lambda pods: len(pods) == 2)
     assert len({pod["status"]["podIP"] for pod in pods}) == 2
     for pod in pods:
-        address, name = pod["status"]["podIP"], pod["metadata"]["name"]
+        address, name = local(pod["status"]["podIP"]), pod["metadata"]["name"]
         assert await cluster.ask(address, "env/CLIENT_SECRET") == "open sesame"
         assert await cluster.ask(address, "file/CONFIG") == '{"logLevel": "info"}'
         assert await cluster.ask(address, "env/URL") == f"http://{address}:8080/{name}"
@@ -89,12 +90,15 @@ async def ask_who_am_i(control_plane: ControlPlane, token: str) -> dict[str, Any
         return found
 
 
-async def test_the_automounted_token_folder_is_told_by_a_variable(cluster: "Cluster") -> None:
+async def test_the_automounted_token_folder_is_told_by_a_variable(
+    cluster: "Cluster", node: LocalNode
+) -> None:
     await cluster.create_pod(
         container={"command": ["sh", "-c", 'cat "$SERVICE_ACCOUNT_DIR/namespace"; sleep 60']}
     )
-    status = await cluster.until(cluster.status, lambda status: "running" in status["state"])
-    assert status["phase"] == "Running"
+    await cluster.until(cluster.status, lambda status: "running" in status["state"])
+    log = node.log_path(f"{cluster.namespace}/web")
+    await cluster.until(lambda: asyncio.to_thread(log.read_text), lambda text: text == cluster.namespace)
 
 
 async def test_a_failing_readiness_probe_takes_the_pod_out_and_a_passing_one_brings_it_back(
@@ -153,7 +157,7 @@ async def test_kubectl_shows_the_log(cluster: "Cluster", kubectl: Kubectl, node:
     await cluster.create_pod(container={"command": ["sh", "-c", "echo one; echo two; sleep 60"]})
     await cluster.until(cluster.status, lambda status: "running" in status["state"])
     logs = ("logs", "web", "-n", cluster.namespace)
-    assert await asyncio.to_thread(kubectl, *logs) == "one\ntwo\n"
+    await cluster.until(lambda: asyncio.to_thread(kubectl, *logs), lambda text: text == "one\ntwo\n")
     assert await asyncio.to_thread(kubectl, *logs, "--tail=1") == "two\n"
     assert node.log_path(f"{cluster.namespace}/web").read_text() == "one\ntwo\n"
 

@@ -50,7 +50,7 @@ class ControlPlane:
         start_seconds: How long the start may take before it counts as failed.
     """
 
-    runs_pods = False
+    stays = False
 
     def __init__(
         self,
@@ -155,6 +155,10 @@ class ControlPlane:
     def serving_certificate(self, name: str, *names: str) -> KeyPair:
         """A server certificate that the API server trusts: what a node's kubelet port (logs) needs."""
         return self._authority.serving(f"serving-{name.replace('*', 'any')}", (name, *names))
+
+    def node_certificate(self) -> KeyPair:
+        """A certificate for the local node, which this API server asks for when logs are read."""
+        return self.serving_certificate("local-node", "127.0.0.1")
 
     def _prepare(self) -> None:
         pki = self._run.make("pki")

@@ -1,6 +1,6 @@
-"""Clusters that have real nodes: one that is there already, or one that kind makes in Docker.
+"""Clusters beside the local control plane: one that is there already, or one that kind makes in Docker.
 
-They have the same small interface as the local control plane, and run Pods by themselves.
+They have the same small interface. The local node joins them as one more node, for the Pods that ask for it.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
-from outlook_addin_sandbox.cluster.certificates import write_private
+from outlook_addin_sandbox.cluster.certificates import KeyPair, write_private
 from outlook_addin_sandbox.cluster.errors import KubectlError, NoClusterError
 from outlook_addin_sandbox.cluster.kubectl import Kubectl
 from outlook_addin_sandbox.cluster.progress import Progress
@@ -27,8 +27,11 @@ class Cluster(Protocol):
     kubectl: Kubectl
 
     @property
-    def runs_pods(self) -> bool:
-        """Whether Pods run without the local node."""
+    def stays(self) -> bool:
+        """Whether the cluster, with all that was put into it, outlives its context."""
+
+    def node_certificate(self) -> KeyPair | None:
+        """What the local node shows to this API server when logs are asked for; None: one of its own."""
 
     def environ(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The environment for a program that is to administer the cluster."""
@@ -48,7 +51,7 @@ class ExistingCluster:
         context: Context in that file; the current one when None.
     """
 
-    runs_pods = True
+    stays = True
 
     def __init__(self, kubeconfig: Path, context: str | None = None) -> None:
         self.kubeconfig = kubeconfig
@@ -72,6 +75,9 @@ class ExistingCluster:
     def __exit__(self, *_: object) -> None:
         """Leave the cluster as it is."""
 
+    def node_certificate(self) -> None:
+        """Nothing: this cluster's authority is not at hand."""
+
     def environ(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The environment for a program that is to administer this cluster."""
         return self.kubectl.environ(base)
@@ -86,7 +92,7 @@ class KindCluster:
         progress: Where to show what is going on.
     """
 
-    runs_pods = True
+    stays = True
 
     def __init__(
         self, name: str = KIND_NAME, *, keep: bool = False, progress: Progress | None = None
@@ -119,13 +125,12 @@ class KindCluster:
             self._kind("delete", "cluster", "--name", self.name)
             self.kubeconfig.unlink(missing_ok=True)
 
+    def node_certificate(self) -> None:
+        """Nothing: this cluster's authority is not at hand."""
+
     def environ(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The environment for a program that is to administer this cluster."""
         return self.kubectl.environ(base)
-
-    def load_image(self, image: str) -> None:
-        """Make an image of the local Docker known to the cluster's node."""
-        self._kind("load", "docker-image", image, "--name", self.name)
 
     def _require_tools(self) -> None:
         for program in ("kind", "docker"):

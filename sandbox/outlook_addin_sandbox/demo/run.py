@@ -77,7 +77,7 @@ async def _play_once(cluster: Cluster, folder: Path, report: Report) -> None:
         if not report.ok:
             await page.screenshot(path=IMAGES / "failed.png")
             await _tell_logs(stack, report.console)
-        with suppress(Exception):
+        if cluster.stays:
             await stack.clean_up()
 
 
@@ -95,7 +95,8 @@ async def _stay(cluster: Cluster, folder: Path, report: Report) -> None:
         _invite(stack, report.console)
         await stop.wait()
         report.console.print("\nStopping …")
-        await stack.clean_up()
+        if cluster.stays:
+            await stack.clean_up()
 
 
 async def _seed(stack: Stack) -> None:

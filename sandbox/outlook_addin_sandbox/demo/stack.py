@@ -164,7 +164,9 @@ async def start(cluster: Cluster, folder: Path) -> AsyncIterator[Stack]:
         page = await stack.enter_async_context(
             OutlookPage.start(world, addin_url=addin_url, kubectl_table=table)
         )
-        node = await stack.enter_async_context(LocalNode(kubeconfig=kubeconfig, root=folder, name=NODE))
+        node = await stack.enter_async_context(
+            LocalNode(kubeconfig=kubeconfig, root=folder, name=NODE, serving=cluster.node_certificate())
+        )
         running.append(Stack(cluster, world, node, route, page))
         yield running[0]
 

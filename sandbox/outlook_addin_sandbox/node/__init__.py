@@ -9,9 +9,9 @@ Unlike a kubelet, it has neither images nor namespaces:
 
 - `image`, `imagePullPolicy` and `securityContext` are ignored; a container needs a `command`, which is looked
   up on this machine, the virtual environment of this Python first.
-- Every Pod has an address of its own in 127.0.0.0/8, told to it as LISTEN_ADDRESS. There are no cluster
-  addresses of Services and no cluster DNS; `ServiceRoute` leads from a port of this machine to the ready Pods
-  of a Service.
+- Every Pod has an address of its own in 127.0.0.0/8, told to it as LISTEN_ADDRESS; its status shows it as
+  10.x.y.z, because EndpointSlices take no loopback address. There are no addresses of Services and no DNS;
+  `ServiceRoute` leads from a port of this machine to the ready Pods of a Service.
 - Volumes lie below the node's folder. Mount paths are replaced by local paths in arguments and in values of
   variables, so a program that takes its paths from there finds its files, and one with fixed paths does not.
   Files are readable by this user only, whatever mode the Pod asks for.

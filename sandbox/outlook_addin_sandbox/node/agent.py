@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import ssl
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ import aiohttp
 from outlook_addin_sandbox import tls
 from outlook_addin_sandbox.cluster.certificates import KeyPair
 from outlook_addin_sandbox.node import tasks
+from outlook_addin_sandbox.node.addresses import pod_address
 from outlook_addin_sandbox.node.api import ApiError, ApiServer
 from outlook_addin_sandbox.node.logs_server import LogsServer, RunLog
 from outlook_addin_sandbox.node.memory import MemoryWatch
@@ -155,14 +155,3 @@ class LocalNode:
         await asyncio.gather(*(tasks.cancel(task) for task in self._tasks.values()))
         with contextlib.suppress(TimeoutError, aiohttp.ClientError, ApiError):
             await self._api.delete(f"{NODES}/{self.name}")
-
-
-def pod_address(uid: str, taken: set[str]) -> str:
-    """Choose a loopback address for a Pod: the same again for the same uid, and one that is free."""
-    attempt = 0
-    while True:
-        digest = hashlib.sha256(f"{uid}/{attempt}".encode()).digest()
-        address = f"127.{16 + digest[0] % 200}.{digest[1]}.{1 + digest[2] % 254}"
-        if address not in taken:
-            return address
-        attempt += 1

@@ -51,6 +51,8 @@ class Launch:
     plan: ContainerPlan
     probes: Mapping[str, Probe]
     """By the name of their field, such as `readinessProbe`."""
+    pre_stop: ContainerPlan | float = 0.0
+    """A process to run, or seconds to wait, before SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Container:
         self._around = around
         self._stopping = asyncio.Event()
         self._process: LocalProcess | None = None
-        self._pre_stop: ContainerPlan | float | None = None
+        self._pre_stop: ContainerPlan | float = 0.0
         self._end_reason = ""
         self._crashes = 0
 
@@ -108,6 +110,8 @@ class Container:
                 self._wait_for(error.reason, str(error))
                 await self._pause(_RETRY_SECONDS)
                 continue
+            if self._stopping.is_set():
+                return
             ended = await self._run_once(launch)
             self._show(ended)
             if self._stopping.is_set() or not self._around.restarts():
@@ -129,7 +133,7 @@ class Container:
             )
         except OSError as error:
             return self._terminated(ERROR_EXIT, "StartError", started_at, str(error))
-        self._process, self._pre_stop = process, self._pre_stop_of(launch.plan)
+        self._process, self._pre_stop = process, launch.pre_stop
         self.state.state = Running(started_at)
         self._around.changed()
         with self._memory_limit(process):
@@ -196,18 +200,10 @@ class Container:
                 await process.wait()
         process.kill()
 
-    def _pre_stop_of(self, plan: ContainerPlan) -> ContainerPlan | float | None:
-        action = self._spec.get("lifecycle", {}).get("preStop", {})
-        if "sleep" in action:
-            return float(action["sleep"]["seconds"])
-        if "exec" in action:
-            return ContainerPlan(tuple(action["exec"]["command"]), plan.env)
-        return None
-
     async def _run_pre_stop(self) -> None:
         if isinstance(self._pre_stop, float):
             await asyncio.sleep(self._pre_stop)
-        elif self._pre_stop:
+        else:
             with contextlib.suppress(OSError):
                 hook = await LocalProcess.start(
                     self._pre_stop, self._around.folder, self.log_of(self.state.restarts)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from outlook_addin_sandbox.node.addresses import shown
 from outlook_addin_sandbox.node.references import MissingReferenceError, Reference, Sources, data_of
 
 _METADATA_ITEM: Final = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
@@ -46,15 +47,22 @@ def container_plan(
     Raises:
         MissingReferenceError: a needed ConfigMap, Secret, key or field does not exist, or no command.
     """
-    if "initContainers" in pod["spec"]:
-        raise MissingReferenceError("the local node runs no init containers")
-    if not container.get("command"):
-        raise MissingReferenceError("the local node ignores images, so the container needs a command")
+    _refuse_unsupported(pod, container)
     declared = environment(pod, container, sources, host)
     env = {name: localise(value, host.mounts) for name, value in declared.items()}
     words = (*container["command"], *container.get("args", ()))
     argv = tuple(localise(expand(word, declared), host.mounts) for word in words)
     return ContainerPlan(argv, {**host.image_env, **env})
+
+
+def pre_stop_plan(
+    container: Mapping[str, Any], plan: ContainerPlan, mounts: Mapping[str, str]
+) -> ContainerPlan | float:
+    """Say what happens before the container is asked to end: another process, or a wait in seconds."""
+    action = container.get("lifecycle", {}).get("preStop", {})
+    if "exec" in action:
+        return ContainerPlan(tuple(localise(word, mounts) for word in action["exec"]["command"]), plan.env)
+    return float(action.get("sleep", {}).get("seconds", 0))
 
 
 def environment(
@@ -73,7 +81,7 @@ def environment(
 
 def _means_own_address(name: str, value: str) -> bool:
     """Without network namespaces, "every address of the Pod" must stay the one that the node gave it."""
-    return name == "LISTEN_ADDRESS" and value in {"0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
+    return name == "LISTEN_ADDRESS" and value in {"0.0.0.0", "::"}
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
@@ -115,14 +123,27 @@ def field(pod: Mapping[str, Any], path: str, host: Host) -> str:
         "metadata.uid": metadata["uid"],
         "spec.nodeName": spec.get("nodeName", ""),
         "spec.serviceAccountName": spec.get("serviceAccountName", "default"),
-        "status.podIP": host.pod_ip,
-        "status.podIPs": host.pod_ip,
+        "status.podIP": shown(host.pod_ip),
+        "status.podIPs": shown(host.pod_ip),
         "status.hostIP": host.host_ip,
         "status.hostIPs": host.host_ip,
     }
     if path not in values:
         raise MissingReferenceError(f"unsupported fieldPath {path}")
     return str(values[path])
+
+
+def _refuse_unsupported(pod: Mapping[str, Any], container: Mapping[str, Any]) -> None:
+    lifecycle = container.get("lifecycle", {})
+    refused = {
+        "the local node ignores images, so the container needs a command": not container.get("command"),
+        "the local node runs no init containers": "initContainers" in pod["spec"],
+        "the local node has no postStart": "postStart" in lifecycle,
+        "the local node has only exec and sleep for preStop": "httpGet" in lifecycle.get("preStop", {}),
+    }
+    for reason, present in refused.items():
+        if present:
+            raise MissingReferenceError(reason)
 
 
 def _env_from(source: Mapping[str, Any], sources: Sources) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from outlook_addin_sandbox.node.status import Placement, ended_for_good, pod_sta
 
 _REFRESH_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 1.0
+_LAST_LOOK_SECONDS: Final = 1.0
+"""How long the ended containers may take to note their end."""
 _DEFAULT_GRACE: Final = 30.0
 _UNREACHED: Final = (TimeoutError, aiohttp.ClientError, ApiError)
 
@@ -59,21 +61,25 @@ class PodRunner:
 
     async def run(self) -> None:
         """Run the containers and keep the status true until the Pod is deleted."""
-        await asyncio.to_thread(self._preparation.make_folders)
-        running = [tasks.start(work, f"pod {self.name}") for work in self._work()]
-        try:
+        if self._pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
             await self._deletion.wait()
-            await self.stop(self._grace_seconds())
-        finally:
-            await tasks.cancel(*running)
+        else:
+            await self._run_containers()
         await self._report_deletion()
         await asyncio.to_thread(self._preparation.remove_files)
 
-    def _work(self) -> list[Coroutine[Any, Any, None]]:
-        if self._pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
-            return []
-        containers = [container.run() for container in self.containers.values()]
-        return [self._publish(), self._refresh_files(), *containers]
+    async def _run_containers(self) -> None:
+        await asyncio.to_thread(self._preparation.make_folders)
+        keepers = [tasks.start(work, f"pod {self.name}") for work in (self._publish(), self._refresh_files())]
+        runs = [tasks.start(each.run(), f"pod {self.name}") for each in self.containers.values()]
+        try:
+            await self._deletion.wait()
+            await self.stop(self._grace_seconds())
+            await asyncio.wait(runs, timeout=_LAST_LOOK_SECONDS)
+        finally:
+            await tasks.cancel(*keepers, *runs)
+        with contextlib.suppress(*_UNREACHED):
+            await self._publish_once()
 
     async def _publish(self) -> None:
         while True:
@@ -100,8 +106,6 @@ class PodRunner:
                 await self._preparation.refresh(self._pod)
 
     async def _report_deletion(self) -> None:
-        with contextlib.suppress(*_UNREACHED):
-            await self._publish_once()
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self._pod["metadata"]["uid"]}}
         while True:
             try:

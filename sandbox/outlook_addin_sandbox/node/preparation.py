@@ -14,7 +14,7 @@ import aiohttp
 from outlook_addin_sandbox.node.api import ApiError, ApiServer
 from outlook_addin_sandbox.node.container import Launch, NotStartableError
 from outlook_addin_sandbox.node.memory import MemoryWatch
-from outlook_addin_sandbox.node.pod_plan import Host, container_plan
+from outlook_addin_sandbox.node.pod_plan import Host, container_plan, pre_stop_plan
 from outlook_addin_sandbox.node.probes import parse_probes
 from outlook_addin_sandbox.node.references import MissingReferenceError, Reference, Sources, references
 from outlook_addin_sandbox.node.tokens import PodTokens
@@ -71,8 +71,10 @@ class Preparation:
         places = mounts(pod, container, self.folder)
         try:
             await asyncio.to_thread(copy_sub_paths, pod, container, self.folder)
-            plan = container_plan(pod, container, sources, self._host(places))
-            return Launch(plan, parse_probes(container, self._pod_ip))
+            host = self._host(places)
+            plan = container_plan(pod, container, sources, host)
+            probes = parse_probes(container, self._pod_ip)
+            return Launch(plan, probes, pre_stop_plan(container, plan, host.mounts))
         except MissingReferenceError as error:
             raise NotStartableError("CreateContainerConfigError", str(error)) from error
 

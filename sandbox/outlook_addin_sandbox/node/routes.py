@@ -17,6 +17,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from outlook_addin_sandbox.node import tasks
+from outlook_addin_sandbox.node.addresses import local
 from outlook_addin_sandbox.node.api import ApiServer
 
 _HOP_BY_HOP: Final = frozenset(
@@ -54,7 +55,7 @@ def backends(
     ports = [each for each in service["spec"]["ports"] if port in {each.get("name"), each["port"]}]
     selector = service["spec"].get("selector") or {}
     found = [
-        Backend(pod["status"]["podIP"], number)
+        Backend(local(pod["status"]["podIP"]), number)
         for pod in pods
         for number in _target_ports(ports[:1], pod)
         if selector and _selected(pod, selector) and _ready(pod)
@@ -63,10 +64,10 @@ def backends(
 
 
 class ServiceRoute:
-    """Hands each request to `listen_host:listen_port` to one of the Service's ready Pods in turn.
+    """Hands the requests to a port of this machine to the ready Pods of a Service in turn.
 
     A Pod that refuses the connection is skipped once; without a ready Pod the answer is 503. The Host header
-    stays, X-Forwarded-For, -Host and -Proto are added. Bodies are streamed in both directions; no web sockets.
+    stays; X-Forwarded-For, -Host and -Proto are added. Bodies are streamed both ways; no web sockets.
 
     Args:
         kubeconfig: credentials that may watch the namespace's Pods and Services.

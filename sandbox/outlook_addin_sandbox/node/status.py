@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from outlook_addin_sandbox.node.addresses import shown
 from outlook_addin_sandbox.node.states import ContainerState, Terminated, Waiting, timestamp
 
 
@@ -30,8 +31,8 @@ def pod_status(
         "conditions": list(_conditions(pod, containers, now)),
         "hostIP": placement.host_ip,
         "hostIPs": [{"ip": placement.host_ip}],
-        "podIP": placement.pod_ip,
-        "podIPs": [{"ip": placement.pod_ip}],
+        "podIP": shown(placement.pod_ip),
+        "podIPs": [{"ip": shown(placement.pod_ip)}],
         "startTime": timestamp(placement.start_time),
         "containerStatuses": [container.to_json() for container in containers],
     }
