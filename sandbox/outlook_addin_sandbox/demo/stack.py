@@ -104,11 +104,12 @@ class Stack:
         return "…"
 
     async def clean_up(self) -> None:
-        """Delete what the demo applied, the OutlookAddin first."""
-        await self.kubectl("delete", "oaddin,csub", "-n", NAMESPACE, "--all", "--timeout=60s", seconds=70)
-        await self.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+        """Delete what the demo applied, the OutlookAddin first, and wait until it is gone."""
+        wait, seconds = "--timeout=120s", 130
+        await self.kubectl("delete", "oaddin,csub", "-n", NAMESPACE, "--all", wait, seconds=seconds)
+        await self.kubectl("delete", "namespace", NAMESPACE, wait, seconds=seconds)
         rendered = await self.kubectl("kustomize", str(MANIFESTS))
-        await self.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", text=rendered)
+        await self.kubectl("delete", "--ignore-not-found", wait, "-f", "-", text=rendered, seconds=seconds)
 
     def resources(self) -> list[JSON]:
         """Secret, CA bundle and OutlookAddin of the demo."""

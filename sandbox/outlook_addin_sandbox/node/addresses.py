@@ -1,8 +1,8 @@
 """Addresses of Pods: each has one of its own below 127.0.0.0/8, and is known to the cluster by another.
 
 All of 127.0.0.0/8 is this machine's, without rights or configuration (Linux), so that is where a Pod's
-process listens. The API server takes no loopback address into EndpointSlices; it is told the same address below
-10.0.0.0/8.
+process listens. The API server takes no loopback address into EndpointSlices; it is told the same address
+below 10.0.0.0/8.
 """
 
 import hashlib
