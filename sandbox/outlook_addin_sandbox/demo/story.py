@@ -121,7 +121,7 @@ class Story:
             return self._conversation().scheduled == round(start.timestamp() * 1000)
 
         await until("the new time", moved, FOLLOW_SECONDS)
-        await expect(self._page.locator("#unblu").get_by_text(RENAMED)).to_be_visible()
+        await expect(self._page.locator("#unblu").get_by_text(f"{start:%H:%M}")).to_be_visible()
         await self._picture("followed")
         return f"scheduled for {start:%Y-%m-%d %H:%M} UTC"
 
