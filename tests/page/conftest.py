@@ -2,21 +2,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
+from outlook_addin_sandbox.browser import chromium
 from outlook_addin_sandbox.outlook import OutlookPage
 from outlook_addin_sandbox.outlook.testing import Backstage, fake_addin, free_port
 
 ADDIN = Path(__file__).parent / "addin"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture
@@ -37,10 +29,8 @@ async def outlook(backstage: Backstage) -> AsyncIterator[OutlookPage]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    async with chromium() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture

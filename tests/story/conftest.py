@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,15 +15,10 @@ from playwright.async_api import Page
 from outlook_addin_sandbox.browser import chromium
 from outlook_addin_sandbox.loopback import LoopbackResolver
 from outlook_addin_sandbox.outlook import OutlookPage
+from outlook_addin_sandbox.outlook.testing import free_port
 from outlook_addin_sandbox.world import World
 
 START_SECONDS = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
