@@ -50,7 +50,7 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 
 $(STATIC)/.built: $(VENV)/.installed $(UI)/package-lock.json $(shell find $(UI) -path $(UI)/node_modules -prune -o -type f -print)
 	@echo "Building the task pane …"
-	@cd $(UI) && ../../$(SANDBOX) run npm ci --silent && ../../$(SANDBOX) run npm run --silent build
+	@cd $(UI) && ../../$(SANDBOX) run npm ci --silent && ../../$(SANDBOX) run npm run --silent build >/dev/null
 	@touch $@
 
 .PHONY: help demo test check bench lock clean
