@@ -189,16 +189,25 @@ class Here:
             await asyncio.sleep(0.2)
 
     async def make_pods_ready(self) -> None:
-        """Do what a kubelet does to the status of pods."""
+        """Do what a kubelet does to the status of pods, also while they are replaced."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
-        while not (pods := await self.list("pods")):
+        while not await self._make_present_pods_ready():
             assert asyncio.get_running_loop().time() < deadline
             await asyncio.sleep(0.2)
+
+    async def _make_present_pods_ready(self) -> bool:
+        pods = await self.list("pods")
         ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         for pod in pods:
             patch = json.dumps({"status": ready})
             name = pod["metadata"]["name"]
-            await self.kubectl("patch", "pod", name, "--subresource=status", "--type=merge", "-p", patch)
+            try:
+                await self.kubectl("patch", "pod", name, "--subresource=status", "--type=merge", "-p", patch)
+            except KubectlError as error:
+                if "NotFound" in str(error):
+                    return False
+                raise
+        return bool(pods)
 
 
 @pytest.fixture
