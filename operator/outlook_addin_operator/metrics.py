@@ -77,7 +77,7 @@ class Metrics:
             "outlook_addin_leader", "1 while this operator holds the Lease and works.", registry=registry
         )
         self.watch_lag = Gauge(
-            "outlook_addin_watch_lag_seconds",
+            "outlook_addin_watch_age_seconds",
             "For how long the watch has owed a change that is known from elsewhere.",
             registry=registry,
         )
