@@ -37,6 +37,10 @@ class Agenda:
         self._wake = wake
         self._clock = clock
         self._retry: set[Key] = set()
+        self._check: set[Key] = set()
+        self._spared: dict[Key, set[str]] = {}
+        self.leading = True
+        """Whether this process does the work; if not, due times follow what the one that does has written."""
 
     def wake(self, key: Key) -> None:
         """Have a key looked at now."""
@@ -60,21 +64,25 @@ class Agenda:
         key = key_of(SUBSCRIPTION, body)
         before = self._inventory.subscription(key)
         if gone:
-            for sibling in self._inventory.siblings(key):
-                self.wake(sibling.key)
-            self._inventory.drop_subscription(key)
-            self._schedule.forget(key)
-            self._retry.discard(key)
-            self._recount(before)
+            self.vanished(key)
             return
         entry = self._inventory.put_subscription(body, SUBSCRIPTION)
-        due = due_time(body, self._clock.now())
-        if due is not None:
-            self._wake(key, due)
+        self._note(key, due_time(body, self._clock.now()))
         if before is None or (before.ready, before.failing) != (entry.ready, entry.failing):
             self._recount(entry)
         if before is not None and entry.deleting and not before.deleting:
             self.wake(entry.addin)
+
+    def vanished(self, key: Key) -> None:
+        """Forget a CalendarSubscription that is gone; a watch that was interrupted does not always say so."""
+        before = self._inventory.subscription(key)
+        for sibling in self._inventory.siblings(key):
+            self.wake(sibling.key)
+        self._inventory.drop_subscription(key)
+        self._schedule.forget(key)
+        self._retry.discard(key)
+        self._check.discard(key)
+        self._recount(before)
 
     def child(self, body: Mapping[str, Any]) -> None:
         """Take in an event of an object that an OutlookAddin is made of."""
@@ -104,6 +112,34 @@ class Agenda:
             self._retry.remove(key)
             return True
         return False
+
+    def check(self, key: Key) -> None:
+        """Have somebody see at Graph whether a CalendarSubscription's subscription is there."""
+        self._check.add(key)
+        self.wake(key)
+
+    def take_check(self, key: Key) -> bool:
+        """Tell, once, whether that was asked for."""
+        if key in self._check:
+            self._check.remove(key)
+            return True
+        return False
+
+    def spare(self, addin: Key, user_id: str) -> None:
+        """Take note that a Graph subscription was left behind on purpose."""
+        self._spared.setdefault(addin, set()).add(user_id.lower())
+
+    def spared(self, addin: Key) -> frozenset[str]:
+        """Return whose Graph subscriptions were left behind on purpose; a restart forgets it."""
+        return frozenset(self._spared.get(addin, ()))
+
+    def _note(self, key: Key, due: datetime | None) -> None:
+        if due is not None and self.leading:
+            self._wake(key, due)
+        elif due is not None:
+            self._schedule.put(key, due)
+        elif not self.leading:
+            self._schedule.forget(key)
 
     def _recount(self, entry: SubscriptionEntry | None) -> None:
         if entry is not None:

@@ -27,12 +27,20 @@ KINDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "Service": ("", "v1", "services"),
     "Pod": ("", "v1", "pods"),
     "Deployment": ("apps", "v1", "deployments"),
+    "HorizontalPodAutoscaler": ("autoscaling", "v2", "horizontalpodautoscalers"),
+    "PodDisruptionBudget": ("policy", "v1", "poddisruptionbudgets"),
+    "NetworkPolicy": ("networking.k8s.io", "v1", "networkpolicies"),
+    "PodMonitor": ("monitoring.coreos.com", "v1", "podmonitors"),
     "RoleBinding": ("rbac.authorization.k8s.io", "v1", "rolebindings"),
     "Ingress": ("networking.k8s.io", "v1", "ingresses"),
     "HTTPRoute": ("gateway.networking.k8s.io", "v1", "httproutes"),
     "Route": ("route.openshift.io", "v1", "routes"),
     "Event": ("events.k8s.io", "v1", "events"),
 }
+
+
+_IMMUTABLE: Final = ("field is immutable", "cannot change roleRef", "may not change once set")
+"""How API servers word the refusal to change what is fixed."""
 
 
 class ClusterError(Exception):
@@ -53,6 +61,10 @@ class ConflictError(ClusterError):
 
 class ForbiddenError(ClusterError):
     """The operator's role does not allow it."""
+
+
+class ImmutableError(ClusterError):
+    """The object cannot be changed in place: a field that is fixed at its creation would have to change."""
 
 
 def _resource(kind: str) -> type[GenericNamespacedResource]:
@@ -198,5 +210,7 @@ def _refusal(error: httpx2.HTTPStatusError) -> ClusterError:
         HTTPStatus.CONFLICT: ConflictError,
         HTTPStatus.FORBIDDEN: ForbiddenError,
     }
-    kind = kinds.get(code, ClusterError)
-    return kind(str(error).strip() or f"HTTP {code}")
+    text = str(error).strip() or f"HTTP {code}"
+    if code == HTTPStatus.UNPROCESSABLE_ENTITY and any(word in text for word in _IMMUTABLE):
+        return ImmutableError(text)
+    return kinds.get(code, ClusterError)(text)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_operator.addin.objects import webhook_key
-from outlook_addin_operator.addin.spec import GATEWAY_SECRET, GRAPH_SECRET, AddinView
+from outlook_addin_operator.addin.spec import GATEWAY_SECRET, GRAPH_SECRET, PREVIOUS_WEBHOOK_KEY, AddinView
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.keys import Object
 
@@ -38,6 +38,7 @@ class Credentials:
         values: The used keys of the Secret that are there.
         ca_bundle: PEM certificates to trust beside the system's; None if none are configured.
         webhook_key: The key of the client states; None while there is none.
+        previous_webhook_key: The one before, which subscriptions may still carry.
         problem: What is missing, if something is.
     """
 
@@ -45,6 +46,7 @@ class Credentials:
     ca_bundle: str | None
     webhook_key: bytes | None
     problem: Problem | None
+    previous_webhook_key: bytes | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -108,6 +110,7 @@ def interpret(
         ca_bundle=ca_bundle,
         webhook_key=webhook_key.read(own),
         problem=_problem(view, secret, values, ca_bundle),
+        previous_webhook_key=webhook_key.read(own, PREVIOUS_WEBHOOK_KEY),
     )
 
 

@@ -22,6 +22,7 @@ class SubscriptionEntry:
         mailbox: Tenant and user.
         age: Sorts older objects first; the uid decides between objects of one second.
         notification_url: Where its Graph subscription sends notifications; empty if it has none.
+        key_id: Which webhook key that carries; empty if that is not known.
     """
 
     key: Key
@@ -34,6 +35,7 @@ class SubscriptionEntry:
     notification_url: str
     expiration: datetime | None
     deleting: bool
+    key_id: str
 
     @classmethod
     def of(cls, key: Key, body: Mapping[str, Any]) -> "SubscriptionEntry":
@@ -54,6 +56,7 @@ class SubscriptionEntry:
             else "",
             expiration=parse_time(status.get("expirationTime")),
             deleting=is_deleting(body),
+            key_id=intern(status.get("webhookKeyId") or ""),
         )
 
 
@@ -117,6 +120,10 @@ class Inventory:
         keys = self._by_mailbox[(entry.addin, entry.mailbox)]
         found = [self._subscriptions[entry.addin][other] for other in keys if other != key]
         return sorted(found, key=lambda other: other.age)
+
+    def all_addins(self) -> list[Key]:
+        """Return all OutlookAddins."""
+        return list(self._clients)
 
     def of_addin(self, addin: Key) -> list[SubscriptionEntry]:
         """Return all CalendarSubscriptions of an add-in."""

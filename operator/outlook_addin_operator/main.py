@@ -14,6 +14,7 @@ import kopf
 
 from outlook_addin_core.clients.kubernetes import GROUP, VERSION, load
 from outlook_addin_core.domain.clock import SystemClock
+from outlook_addin_operator import lease_store
 from outlook_addin_operator.connection import connection_info
 from outlook_addin_operator.keys import ADDIN, FIELD_MANAGER, MANAGED_BY, SUBSCRIPTION
 from outlook_addin_operator.runtime import Runtime
@@ -27,6 +28,8 @@ CHILDREN: Final = (
     ("rbac.authorization.k8s.io", "v1", "rolebindings"),
 )
 """Children whose changes are seen at once; what happens to the others is repaired at the next resync."""
+
+LEASES: Final = (lease_store.GROUP, lease_store.VERSION, lease_store.PLURAL)
 
 _UNUSED_FINALIZER: Final = "kopf.outlook-addin.dev/unused"
 """Kopf takes its finalizer off objects that need none; it must not be ours."""
@@ -50,6 +53,7 @@ async def configure(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) 
     settings.persistence.finalizer = _UNUSED_FINALIZER
     for child in CHILDREN:
         settings.watching.label_selectors[child] = f"{MANAGED_BY}={FIELD_MANAGER}"
+    settings.watching.field_selectors[LEASES] = f"metadata.name={lease_store.NAME}"
     for talkative in ("kopf.objects", "httpx2", "msal"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     await _start(memo)
@@ -69,14 +73,14 @@ async def _start(memo: kopf.Memo) -> None:
 
 @kopf.on.cleanup()
 async def stop(memo: kopf.Memo, **_: Any) -> None:
-    """Stop the workers."""
+    """Stop the workers, and let go of the Lease."""
     if "runtime" in memo:
         await memo.runtime.stop()
 
 
 @kopf.on.probe(id="schedule")
 def schedule_probe(memo: kopf.Memo, **_: Any) -> dict[str, float]:
-    """Answer the liveness probe: the event loop runs, and so do the workers."""
+    """Answer the liveness probe: the event loop runs, the workers do, and the watch shows what happens."""
     return dict(memo.runtime.health())
 
 
@@ -92,6 +96,12 @@ async def on_subscription(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> No
     """Take in an event of a CalendarSubscription."""
     _note_list(event, memo)
     memo.runtime.agenda.subscription(event["type"] == "DELETED", event["object"])
+
+
+@kopf.on.event(*LEASES)
+async def on_lease(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
+    """Take in an event of the Lease that decides which operator works."""
+    memo.runtime.lease(event["object"])
 
 
 async def on_child(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:

@@ -73,6 +73,40 @@ class Metrics:
             "outlook_addin_queue_depth", "Objects that are due and wait for a worker.", registry=registry
         )
 
+        self.leader = Gauge(
+            "outlook_addin_leader", "1 while this operator holds the Lease and works.", registry=registry
+        )
+        self.watch_lag = Gauge(
+            "outlook_addin_watch_age_seconds",
+            "For how long the watch has owed a change that is known from elsewhere.",
+            registry=registry,
+        )
+        self.oldest_due = Gauge(
+            "outlook_addin_oldest_due_age_seconds",
+            "For how long the object that is due longest has been waiting for a worker.",
+            registry=registry,
+        )
+        self.scheduled = Gauge(
+            "outlook_addin_scheduled_objects", "Objects with a due time.", registry=registry
+        )
+        self.replacement_gap = Histogram(
+            "outlook_addin_replacement_gap_seconds",
+            "For how long a mailbox had no Graph subscription because it had to be replaced.",
+            buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 60),
+            registry=registry,
+        )
+        self.compared = Counter(
+            "outlook_addin_graph_comparisons",
+            "Comparisons of what Graph has with what should be there, by their outcome.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.orphans = Counter(
+            "outlook_addin_graph_orphans_removed",
+            "Graph subscriptions of this installation that no CalendarSubscription spoke for.",
+            registry=registry,
+        )
+
     def observe_request(self, operation: str, outcome: str) -> None:
         """Count one request to Graph or Entra."""
         self.graph_requests.labels(operation, outcome).inc()
@@ -91,6 +125,13 @@ class Metrics:
             self.subscriptions.labels(reason).set(count)
         self.earliest_expiration.set(earliest.timestamp() if earliest else 0)
         self.queue_depth.set(depth)
+
+    def show_process(self, *, leading: bool, watch_lag: float, oldest_due: float, scheduled: int) -> None:
+        """Take over what this process knows about itself."""
+        self.leader.set(leading)
+        self.watch_lag.set(watch_lag)
+        self.oldest_due.set(oldest_due)
+        self.scheduled.set(scheduled)
 
     def serve(self, address: str, port: int) -> None:
         """Answer Prometheus from a thread of its own, for as long as the process lives."""

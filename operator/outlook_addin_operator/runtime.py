@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
+from uuid import uuid4
 
 import lightkube
 
@@ -17,9 +18,21 @@ from outlook_addin_operator.events import Recorder
 from outlook_addin_operator.graph_access import GraphAccessCache
 from outlook_addin_operator.inventory import Inventory
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
+from outlook_addin_operator.lease import Elector
+from outlook_addin_operator.lease_fence import FencedClient
+from outlook_addin_operator.lease_keeper import (
+    Alone,
+    LeaseKeeper,
+    NotLeadingError,
+    fence,
+    while_leading,
+)
+from outlook_addin_operator.lease_store import KubernetesLease
+from outlook_addin_operator.lease_watch import DEAD, WatchAge
 from outlook_addin_operator.metrics import Metrics
 from outlook_addin_operator.schedule import Schedule
 from outlook_addin_operator.settings import Settings
+from outlook_addin_operator.subscription.inspector import Inspector
 from outlook_addin_operator.subscription.reconciler import SubscriptionReconciler
 from outlook_addin_operator.workers import Workers
 
@@ -33,6 +46,9 @@ HOUSEKEEPING: Final = 15.0
 STUCK: Final = 300.0
 """Seconds without a look at the schedule after which the process is better restarted."""
 
+GRACE: Final = 15.0
+"""Seconds that a stop leaves to what is under way; the next operator looks again at what is not over then."""
+
 _SOON: Final = timedelta(seconds=1)
 
 
@@ -44,9 +60,12 @@ class Runtime:
     """
 
     def __init__(self, client: lightkube.AsyncClient, settings: Settings, clock: Clock) -> None:
-        self.cluster = Cluster(client)
+        self.leadership = _leadership(client, settings, clock)
+        self.cluster = Cluster(cast("lightkube.AsyncClient", FencedClient(client, self.leadership)))
         self.metrics = Metrics()
+        self.namespace = settings.namespace or client.config.namespace
         self._clock = clock
+        self._watch = WatchAge(clock)
         self._schedule = Schedule()
         self._inventory = Inventory()
         self._graph = GraphAccessCache(clock, self.metrics.observe_request)
@@ -58,31 +77,42 @@ class Runtime:
             observe=self.metrics.observe_reconcile,
         )
         self.agenda = Agenda(self._schedule, self._inventory, self._workers.wake, clock)
+        self.agenda.leading = isinstance(self.leadership, Alone)
         shared: dict[str, Any] = {
             "cluster": self.cluster,
             "credentials": CredentialsReader(self.cluster, clock),
             "inventory": self._inventory,
             "agenda": self.agenda,
-            "recorder": Recorder(self.cluster, clock, settings.instance),
             "clock": clock,
         }
-        self._addins = AddinReconciler(**shared, web_image=settings.web_image)
-        self._subscriptions = SubscriptionReconciler(**shared, graph=self._graph, metrics=self.metrics)
+        recorder = Recorder(self.cluster, clock, settings.instance)
+        at_graph: dict[str, Any] = {"graph": self._graph, "metrics": self.metrics, "fence": self._fence}
+        self._addins = AddinReconciler(**shared, recorder=recorder, web_image=settings.web_image)
+        self._subscriptions = SubscriptionReconciler(**shared, **at_graph, recorder=recorder)
+        self._inspector = Inspector(**shared, **at_graph, interval=settings.compare_interval)
         self._listed_at = clock.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to work."""
+        """Begin to work as soon as the Lease is held."""
         self._listed_at = self._clock.monotonic()
-        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._keep_house())]
+        if isinstance(self.leadership, LeaseKeeper):
+            self.leadership.start()
+        mains = (self._lead(self._work), self._lead(self._inspector.run), self._keep_house())
+        self._tasks = [asyncio.create_task(main) for main in mains]
         for task in self._tasks:
             task.add_done_callback(_report)
 
     async def stop(self) -> None:
-        """Stop working; what was under way is looked at again by the next process."""
+        """Finish what is under way, for a while, and let another operator take over."""
+        self._workers.finish()
+        if self._tasks and self.agenda.leading:
+            await asyncio.wait({self._tasks[0]}, timeout=GRACE)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if isinstance(self.leadership, LeaseKeeper):
+            await self.leadership.stop()
         await self._graph.aclose()
         await self.cluster.aclose()
 
@@ -90,16 +120,30 @@ class Runtime:
         """Take note that the initial list still goes on."""
         self._listed_at = self._clock.monotonic()
 
+    def lease(self, body: Mapping[str, Any]) -> None:
+        """Take in an event of the Lease: the watch lives; and a Lease that nobody holds is to be had."""
+        if body["metadata"]["namespace"] != self.namespace:
+            return
+        self._watch.watched()
+        if isinstance(self.leadership, LeaseKeeper) and not (body.get("spec") or {}).get("holderIdentity"):
+            self.leadership.nudge()
+
     def health(self) -> Mapping[str, float]:
-        """Return the age of the last look at the schedule.
+        """Return the age of the last look at the schedule, and of what the watch owes.
 
         Raises:
-            RuntimeError: The workers have stopped or are stuck.
+            RuntimeError: The workers have stopped or are stuck, or the watch shows nothing any more.
         """
-        age = self._workers.tick_age
+        age = self._workers.tick_age if self.agenda.leading else 0.0
         if any(task.done() for task in self._tasks) or age > STUCK:
             raise RuntimeError(f"the schedule was not looked at for {age:.0f} s")
-        return {"tick_age_seconds": round(age, 1)}
+        lag = self._lag()
+        if lag > DEAD:
+            raise RuntimeError(f"the watch has shown nothing for {lag:.0f} s, although things change")
+        return {"tick_age_seconds": round(age, 1), "watch_lag_seconds": round(lag, 1)}
+
+    async def _lead(self, work: Callable[[], Awaitable[None]]) -> None:
+        await while_leading(self.leadership, work)
 
     async def _work(self) -> None:
         """Wait until all objects are known, because the oldest and the earliest come first."""
@@ -108,7 +152,11 @@ class Runtime:
             if self._clock.monotonic() - began > LONGEST_LIST:
                 break
             await asyncio.sleep(QUIET / 4)
-        await self._workers.run()
+        self.agenda.leading = True
+        try:
+            await self._workers.run()
+        finally:
+            self.agenda.leading = isinstance(self.leadership, Alone)
 
     async def _reconcile(self, key: Key) -> datetime | None:
         try:
@@ -117,19 +165,40 @@ class Runtime:
                     return await self._addins.reconcile(key)
                 case kind if kind == SUBSCRIPTION:
                     return await self._subscriptions.reconcile(key)
-        except (ConflictError, GoneError):
+        except (ConflictError, GoneError, NotLeadingError):
             return self._clock.now() + _SOON
         raise ValueError(f"nobody reconciles {key.kind}")
 
     async def _keep_house(self) -> None:
         while True:
+            now = self._clock.now()
             self.metrics.show(
-                self._inventory.reasons(),
-                self._inventory.earliest_expiration(),
-                self._schedule.overdue(self._clock.now()),
+                self._inventory.reasons(), self._inventory.earliest_expiration(), self._schedule.overdue(now)
+            )
+            self.metrics.show_process(
+                leading=self.leadership.remaining > 0,
+                watch_lag=self._lag(),
+                oldest_due=self._schedule.oldest(now) if self.agenda.leading else 0.0,
+                scheduled=len(self._schedule),
             )
             await self._graph.close_retired()
             await asyncio.sleep(HOUSEKEEPING)
+
+    def _lag(self) -> float:
+        keeper = self.leadership
+        return self._watch.lag(keeper.changed_at) if isinstance(keeper, LeaseKeeper) else 0.0
+
+    def _fence(self) -> None:
+        fence(self.leadership)
+
+
+def _leadership(client: lightkube.AsyncClient, settings: Settings, clock: Clock) -> Alone | LeaseKeeper:
+    if not settings.lease_duration:
+        return Alone()
+    namespace = settings.namespace or client.config.namespace
+    store = KubernetesLease.beside(client, namespace, settings.lease_duration / 4)
+    identity = f"{settings.instance}_{uuid4().hex[:8]}"  # a container that was restarted keeps its pod's name
+    return LeaseKeeper(Elector(store, identity, clock, settings.lease_duration), closing=store.close)
 
 
 def _report(task: asyncio.Task[None]) -> None:

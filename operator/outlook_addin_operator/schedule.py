@@ -48,6 +48,13 @@ class Schedule:
         self._set(key, moment)
         return self._heap[0][2] == key
 
+    def put(self, key: Key, at: datetime) -> None:
+        """Set a key's due time, earlier or later than it was; for who only follows what others do."""
+        if key in self._running:
+            self.wake(key, at)
+        elif self._due.get(key) != at.timestamp():
+            self._set(key, at.timestamp())
+
     def forget(self, key: Key) -> None:
         """Drop a key whose object is gone."""
         self._due.pop(key, None)
@@ -77,6 +84,11 @@ class Schedule:
         """Return when the next key is due, if any waits."""
         self._skip_stale()
         return datetime.fromtimestamp(self._heap[0][0], UTC) if self._heap else None
+
+    def oldest(self, now: datetime) -> float:
+        """Return for how many seconds the key that is due longest has been waiting; 0 if none is due."""
+        due = self.next_due()
+        return max(0.0, (now - due).total_seconds()) if due is not None else 0.0
 
     def overdue(self, now: datetime) -> int:
         """Return how many keys are due and not handed out: the queue's depth."""

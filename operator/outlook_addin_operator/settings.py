@@ -26,6 +26,15 @@ class Settings:
     workers: int = 16
     """WORKERS: how many objects are worked on at once."""
 
+    namespace: str | None = None
+    """POD_NAMESPACE: where the Lease is; None for the namespace that the API server's configuration names."""
+
+    lease_duration: float = 30.0
+    """LEASE_DURATION: seconds after which another operator takes over; 0 for an operator that is alone."""
+
+    compare_interval: float = 6 * 3600.0
+    """COMPARE_INTERVAL: seconds between two comparisons with what Graph has; 0 for none."""
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings.
@@ -39,4 +48,13 @@ class Settings:
             metrics_port=int(environ.get("METRICS_PORT") or cls.metrics_port),
             instance=(environ.get("POD_ID") or cls.instance)[:128],
             workers=max(1, int(environ.get("WORKERS") or cls.workers)),
+            namespace=environ.get("POD_NAMESPACE") or None,
+            lease_duration=_seconds(environ, "LEASE_DURATION", cls.lease_duration, least=1),
+            compare_interval=_seconds(environ, "COMPARE_INTERVAL", cls.compare_interval, least=0.1),
         )
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float, *, least: float) -> float:
+    """Read a span; 0 stays 0, and all else is at least ``least``."""
+    given = float(environ[name]) if environ.get(name) else default
+    return max(least, given) if given > 0 else 0.0

@@ -52,7 +52,8 @@ class Workers:
         self._reconcile = reconcile
         self._clock = clock
         self._observe = observe
-        self._free = asyncio.Semaphore(limit)
+        self._limit = limit
+        self._finishing = False
         self._earlier = asyncio.Event()
         self._failures: dict[Key, int] = {}
         self._tick = clock.monotonic()
@@ -68,20 +69,33 @@ class Workers:
         return self._clock.monotonic() - self._tick
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled, or until ``finish`` was called and what was under way is done.
+
+        What is cancelled is due at once, for whoever runs next.
+        """
+        free = asyncio.Semaphore(self._limit)
         async with asyncio.TaskGroup() as group:
             while True:
-                await self._free.acquire()
-                group.create_task(self._work(await self._next_key()))
+                await free.acquire()
+                key = await self._next_key()
+                if key is None:
+                    return
+                group.create_task(self._work(key)).add_done_callback(lambda _task: free.release())
 
-    async def _next_key(self) -> Key:
-        while True:
+    def finish(self) -> None:
+        """Begin nothing more."""
+        self._finishing = True
+        self._earlier.set()
+
+    async def _next_key(self) -> Key | None:
+        while not self._finishing:
             self._tick = self._clock.monotonic()
             self._earlier.clear()
             key = self._schedule.pop(self._clock.now())
             if key is not None:
                 return key
             await self._sleep()
+        return None
 
     async def _sleep(self) -> None:
         due = self._schedule.next_due()
@@ -101,12 +115,14 @@ class Workers:
             async with asyncio.timeout(RECONCILE_TIMEOUT):
                 next_time = await self._reconcile(key)
             self._failures.pop(key, None)
+        except asyncio.CancelledError:
+            next_time = self._clock.now()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other keys
             next_time = self._failed(key, error)
         finally:
             self._schedule.done(key, next_time)
             self._earlier.set()
-            self._free.release()
             self._observe(key.kind, self._clock.monotonic() - started)
 
     def _failed(self, key: Key, error: Exception) -> datetime:

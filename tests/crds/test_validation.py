@@ -98,6 +98,20 @@ SYNC = {"enabled": True, "authGateway": {"clientId": "gateway"}}
             {"deploymentAddinEndpoint": "/addin/"},
             "spec.deploymentAddinEndpoint: .*one path segment without slashes",
         ),
+        (
+            {"autoscaling": {"minReplicas": 3, "maxReplicas": 2}},
+            "spec.autoscaling: .*minReplicas must not be greater than maxReplicas",
+        ),
+        ({"autoscaling": {}}, "spec.autoscaling.maxReplicas: Required"),
+        (
+            {"disruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}},
+            "spec.disruptionBudget: .*at most one of minAvailable and maxUnavailable",
+        ),
+        (
+            {"disruptionBudget": {"minAvailable": "half"}},
+            "spec.disruptionBudget.minAvailable: .*must be a number of pods or a share such as 50%",
+        ),
+        ({"podMonitor": {"interval": "often"}}, "spec.podMonitor.interval: .*must be a duration such as 30s"),
         ({"logLevel": "warn"}, "spec.logLevel: .*supported values: .*warning"),
         (
             {"syncServer": {"enabled": True}},

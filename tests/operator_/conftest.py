@@ -66,6 +66,13 @@ class OperatorProcess:
                 self.process.wait()
             self.process = None
 
+    def kill(self) -> None:
+        """End it as a crash does: nothing is finished, nothing is released."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
     def healthy(self) -> bool:
         try:
             return httpx2.get(f"http://127.0.0.1:{self.health_port}/healthz").is_success
@@ -94,22 +101,40 @@ def operator_process(
     installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
     """The running operator, which all tests of the session share."""
+    process = make_operator(installed, tmp_path_factory, "test")
+    process.start()
+    yield process
+    process.stop()
+    sys.stdout.write(process.log.read_text())
+
+
+@pytest.fixture
+def second_operator(
+    installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory, operator_process: OperatorProcess
+) -> Iterator[OperatorProcess]:
+    """Another replica, to be started; what a test did to the first one is undone at the end."""
+    process = make_operator(installed, tmp_path_factory, "second")
+    yield process
+    process.stop()
+    if operator_process.process is None:
+        operator_process.start()
+
+
+def make_operator(installed: ControlPlane, folders: pytest.TempPathFactory, identity: str) -> OperatorProcess:
     kubeconfig = installed.kubeconfig_for_service_account(SYSTEM, "outlook-addin-operator")
     health, metrics = free_port(), free_port()
     own = {
         "KUBECONFIG": str(kubeconfig),
         "LISTEN_ADDRESS": "127.0.0.1",
         "METRICS_PORT": str(metrics),
-        "POD_ID": "test",
+        "POD_ID": identity,
+        "POD_NAMESPACE": SYSTEM,
+        "LEASE_DURATION": "6",
         "WEB_IMAGE": "web:test",
     }
     base = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
-    log = tmp_path_factory.mktemp("operator") / "log.txt"
-    process = OperatorProcess({**base, **own}, log, health, metrics)
-    process.start()
-    yield process
-    process.stop()
-    sys.stdout.write(log.read_text())
+    log = folders.mktemp("operator") / "log.txt"
+    return OperatorProcess({**base, **own}, log, health, metrics)
 
 
 class Here:
@@ -164,16 +189,25 @@ class Here:
             await asyncio.sleep(0.2)
 
     async def make_pods_ready(self) -> None:
-        """Do what a kubelet does to the status of pods."""
+        """Do what a kubelet does to the status of pods, also while they are replaced."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
-        while not (pods := await self.list("pods")):
+        while not await self._make_present_pods_ready():
             assert asyncio.get_running_loop().time() < deadline
             await asyncio.sleep(0.2)
+
+    async def _make_present_pods_ready(self) -> bool:
+        pods = await self.list("pods")
         ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         for pod in pods:
             patch = json.dumps({"status": ready})
             name = pod["metadata"]["name"]
-            await self.kubectl("patch", "pod", name, "--subresource=status", "--type=merge", "-p", patch)
+            try:
+                await self.kubectl("patch", "pod", name, "--subresource=status", "--type=merge", "-p", patch)
+            except KubectlError as error:
+                if "NotFound" in str(error):
+                    return False
+                raise
+        return bool(pods)
 
 
 @pytest.fixture

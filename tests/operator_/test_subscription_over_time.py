@@ -19,8 +19,10 @@ from outlook_addin_operator.events import Recorder
 from outlook_addin_operator.graph_access import GraphAccessCache
 from outlook_addin_operator.inventory import Inventory
 from outlook_addin_operator.keys import Key, Object
+from outlook_addin_operator.lease_keeper import NotLeadingError
 from outlook_addin_operator.metrics import Metrics
 from outlook_addin_operator.schedule import Schedule
+from outlook_addin_operator.subscription.inspector import Inspector
 from outlook_addin_operator.subscription.reconciler import SubscriptionReconciler
 from outlook_addin_sandbox.graph import Subscription
 from outlook_addin_sandbox.serving import Fault
@@ -64,6 +66,28 @@ class MemoryCluster(Cluster):
     async def get(self, kind: str, namespace: str, name: str) -> Object | None:
         return copy.deepcopy(self.objects.get(Key(kind, namespace, name)))
 
+    async def list(
+        self,
+        kind: str,
+        namespace: str,
+        *,
+        labels: dict[str, Any] | None = None,  # noqa: ARG002 - as the real one
+        fields: dict[str, Any] | None = None,
+    ) -> list[Object]:
+        wanted = {path.removeprefix("spec."): value for path, value in (fields or {}).items()}
+        found = [
+            body for key, body in self.objects.items() if key.kind == kind and key.namespace == namespace
+        ]
+        return [copy.deepcopy(body) for body in found if wanted.items() <= body["spec"].items()]
+
+    async def delete(self, key: Key) -> None:
+        body = self.objects[key]
+        if body["metadata"].get("finalizers"):
+            body["metadata"]["deletionTimestamp"] = body["metadata"]["creationTimestamp"]
+            self.put(body)
+        else:
+            del self.objects[key]
+
     async def create(self, body: Object) -> bool:
         self.events.append(body["reason"])
         return True
@@ -86,22 +110,43 @@ class Mill:
     def __init__(self, world: World, clock: TurnedClock, origin: str) -> None:
         self.world, self.clock, self.agent = world, clock, world.agents[0]
         self.cluster = MemoryCluster(*_objects(world, origin))
-        inventory = Inventory()
-        self.agenda = Agenda(Schedule(), inventory, lambda _key, _at: None, clock)
+        self.inventory, self.metrics = Inventory(), Metrics()
+        self.woken: list[Key] = []
+        self.agenda = Agenda(Schedule(), self.inventory, lambda key, _at: self.woken.append(key), clock)
         self.graph = GraphAccessCache(clock, lambda _operation, _outcome: None)
-        self.reconciler = SubscriptionReconciler(
-            cluster=self.cluster,
-            credentials=CredentialsReader(self.cluster, clock),
-            inventory=inventory,
-            agenda=self.agenda,
-            graph=self.graph,
-            recorder=Recorder(self.cluster, clock, "test"),
-            metrics=Metrics(),
-            clock=clock,
-        )
+        self.lost_lease = False
+        shared: dict[str, Any] = {
+            "cluster": self.cluster,
+            "credentials": CredentialsReader(self.cluster, clock),
+            "inventory": self.inventory,
+            "agenda": self.agenda,
+            "graph": self.graph,
+            "metrics": self.metrics,
+            "clock": clock,
+            "fence": self._fence,
+        }
+        self.reconciler = SubscriptionReconciler(**shared, recorder=Recorder(self.cluster, clock, "test"))
+        self.slept: list[float] = []
+        self.inspector = Inspector(**shared, interval=3600.0, sleep=self._sleep)
 
-    async def run(self) -> datetime | None:
-        return await self.reconciler.reconcile(KEY)
+    async def run(self, key: Key = KEY) -> datetime | None:
+        return await self.reconciler.reconcile(key)
+
+    async def compare(self) -> None:
+        """Show the operator what there is, and have it compare that with Graph."""
+        place = Key("OutlookAddin", "bank", "addin")
+        self.inventory.put_addin(place, self.world.client_id)
+        for key, body in self.cluster.objects.items():
+            if key.kind == "CalendarSubscription":
+                self.inventory.put_subscription(body, key.kind)
+        await self.inspector._each(self.inspector.compare)
+
+    def _fence(self) -> None:
+        if self.lost_lease:
+            raise NotLeadingError
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
 
     @property
     def body(self) -> dict[str, Any]:

@@ -1,9 +1,12 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import aiohttp
 import pytest
 
 from outlook_addin_sandbox.graph import MailboxState
+from outlook_addin_sandbox.graph.access import Caller
+from outlook_addin_sandbox.graph.subscriptions import SubscriptionStore
 from outlook_addin_sandbox.testing import GraphClient, Listener, TravelClock
 from outlook_addin_sandbox.world import World
 
@@ -157,6 +160,29 @@ async def test_another_tenant_sees_nothing(
     assert (await graph("GET", "/subscriptions"))[1]["value"] == []
     assert (await graph("GET", f"/subscriptions/{body['id']}"))[0] == 404
     assert (await graph.subscribe(listener, anna, changeType="created"))[0] == 404
+
+
+async def test_one_of_a_thousand_subscriptions_is_found_without_looking_at_the_others(
+    graph: GraphClient, listener: Listener, world: World, clock: TravelClock, anna: str
+) -> None:
+    _, body = await graph.subscribe(listener, anna)
+    found = world.graph.subscriptions[body["id"]]
+    looks = 0
+
+    def counting() -> datetime:
+        nonlocal looks
+        looks += 1
+        return clock()
+
+    store = SubscriptionStore(world.graph.faults, counting)
+    for number in range(1000):
+        store.add(replace(found, id=str(number), user_id=str(number % 500), resource=str(number)))
+    caller = Caller(found.application_id, found.tenant_id, frozenset())
+    assert store.get_owned(caller, "7").user_id == "7"
+    store.check_unique(replace(found, user_id="7"))
+    store.check_quota(replace(found, user_id="7"))
+    assert looks < 10
+    assert len(store) == len(store.values()) == 1000
 
 
 async def test_deleting_and_reauthorizing_answer_204(

@@ -14,7 +14,20 @@ REMEDIES: Final[Mapping[int, str]] = {
     700016: "the app is not known in this tenant; let its administrator consent, check clientId",
     90002: "the tenant does not exist; check tenantIds and authority",
     70011: "the scope is not valid; check the scope, it has to end in /.default",
-    700027: "the client assertion's signature is wrong; check that certificate and app match",
+    700027: "the client assertion's signature is wrong: the certificate has expired, or the app registration "
+    "does not know it; renew it, and upload it there",
+    700023: "the client assertion is meant for somebody else; check authority",
+    700024: "the client assertion is too old or too new; check the clock of the cluster's nodes",
+    700025: "the app is registered as a public client; make it a confidential one",
+    700211: "no federated credential of the app names this cluster's issuer; add one with the issuer of the "
+    "service account tokens",
+    700212: "no federated credential of the app has this audience; it has to be api://AzureADTokenExchange",
+    700213: "no federated credential of the app names this service account; add one with the subject "
+    "system:serviceaccount:NAMESPACE:NAME of the OutlookAddin",
+    7000218: "the app proved itself with nothing; check credentials.type and the Secret",
+    7000229: "the app has no service principal in this tenant; let its administrator consent",
+    500011: "the resource is not known in this tenant; check graphUrl, which differs by national cloud",
+    900023: "the tenant's id is not valid; check tenantIds",
     7000112: "the app is disabled; enable it in the directory",
     53003: "a conditional access policy blocks the app; exempt it or allow the cluster's addresses",
 }

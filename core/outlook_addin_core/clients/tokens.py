@@ -1,7 +1,7 @@
 """Access tokens for services: from Entra through msal, and from any OAuth2 token endpoint.
 
-A source belongs to one secret. Whoever reads the secret makes a new source when it has changed: msal keeps
-tokens and, for a minute, refusals, and neither may outlive the secret that they were answers to.
+A source belongs to one secret or certificate. Whoever reads it makes a new source when it has changed: msal
+keeps tokens and, for a minute, refusals, and neither may outlive the secret that they were answers to.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx2
 import msal  # type: ignore[import-untyped]
 
+from outlook_addin_core.clients.credentials import ClientSecret, Credential, CredentialError, for_msal
 from outlook_addin_core.clients.errors import (
     ClientError,
     CredentialsRefused,
@@ -46,7 +47,7 @@ logging.getLogger("msal.oauth2cli").setLevel(logging.CRITICAL)  # it logs whole 
 
 
 class TokenSource:
-    """App-only tokens of one app registration in one tenant, by client secret.
+    """App-only tokens of one app registration in one tenant.
 
     msal keeps the token until shortly before it expires; it is synchronous, so it works in a thread, one
     call at a time.
@@ -54,7 +55,7 @@ class TokenSource:
     Args:
         authority: The tenant's authority, never ``/common``, e.g. ``https://login.microsoftonline.com/<tenant>``.
         client_id: The app registration.
-        secret: Its client secret.
+        credential: What proves it; a text is a client secret.
         scope: E.g. ``https://graph.microsoft.com/.default``.
         ca_bundle: Certificates to trust in addition to the system's.
         transport: Replaces the network, for tests.
@@ -65,7 +66,7 @@ class TokenSource:
         self,
         authority: str,
         client_id: str,
-        secret: str,
+        credential: Credential | str,
         scope: str,
         *,
         ca_bundle: Path | None = None,
@@ -74,7 +75,7 @@ class TokenSource:
     ) -> None:
         self._authority = authority
         self._client_id = client_id
-        self._secret = secret
+        self._credential = ClientSecret(credential) if isinstance(credential, str) else credential
         self._scope = scope
         self._http = httpx2.Client(verify=trust(ca_bundle), timeout=TIMEOUT, transport=transport)
         self._observe = observe
@@ -114,6 +115,9 @@ class TokenSource:
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
             self._observe(OPERATION, "unreachable")
             raise unreachable(error, httpx2.URL(self._authority).host, OPERATION) from error
+        except CredentialError as error:
+            self._observe(OPERATION, "credential")
+            raise CredentialsRefused(None, str(error), operation=OPERATION) from error
         except (msal.exceptions.MsalError, RuntimeError, ValueError) as error:
             self._observe(OPERATION, "error")
             message = "Entra gave no answer that can be used"
@@ -128,10 +132,10 @@ class TokenSource:
             try:
                 self._application = msal.ConfidentialClientApplication(
                     self._client_id,
-                    client_credential=self._secret,
+                    client_credential=for_msal(self._credential),
                     authority=self._authority,
                     instance_discovery=False,
-                    http_client=self._http,
+                    http_client=_MsalHttp(self._http),
                 )
             except ValueError as error:
                 number = aadsts_in(str(error.__context__))
@@ -139,6 +143,25 @@ class TokenSource:
                     raise
                 raise refusal({"error_codes": [number]}, OPERATION) from error
         return self._application
+
+
+class _MsalHttp:
+    """The HTTP client as msal calls it: signed assertions are bytes, which a form has to carry as text."""
+
+    def __init__(self, client: httpx2.Client) -> None:
+        self._client = client
+
+    def get(self, url: str, **options: Any) -> httpx2.Response:
+        return self._client.get(url, **options)
+
+    def post(self, url: str, *, data: Mapping[str, Any] | None = None, **options: Any) -> httpx2.Response:
+        form = {
+            key: value.decode() if isinstance(value, bytes) else value for key, value in (data or {}).items()
+        }
+        return self._client.post(url, data=form, **options)
+
+    def close(self) -> None:
+        self._client.close()
 
 
 class GatewayTokenSource:

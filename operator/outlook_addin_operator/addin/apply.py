@@ -1,38 +1,68 @@
 """Carries out a plan. One object that is refused does not hold back the others."""
 
+from dataclasses import dataclass, field
+from typing import Final
+
 from outlook_addin_operator.addin.plan import Plan
-from outlook_addin_operator.cluster import Cluster, ClusterError, ConflictError
-from outlook_addin_operator.keys import Key, Object
+from outlook_addin_operator.cluster import Cluster, ClusterError, ConflictError, ImmutableError
+from outlook_addin_operator.keys import Object, key_of
+
+RECREATED: Final = frozenset({"RoleBinding"})
+"""Kinds that are made anew when they cannot be changed in place: nobody notices."""
 
 
-async def apply(cluster: Cluster, plan: Plan) -> tuple[dict[str, Object], list[str]]:
+@dataclass
+class Applied:
+    """What came of a plan.
+
+    Args:
+        objects: The applied objects by kind, as they are now.
+        errors: What was refused, in the API server's words.
+        immutable: The kinds that would have to be made anew, which only a person may decide.
+    """
+
+    objects: dict[str, Object] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    immutable: list[str] = field(default_factory=list)
+
+
+async def apply(cluster: Cluster, plan: Plan) -> Applied:
     """Create, apply and prune.
 
-    Returns:
-        The applied objects by kind, and what was refused, in the API server's words.
-
     Raises:
-        ConflictError: Somebody made the webhook key at the same time; read again.
+        ConflictError: Somebody made the webhook key or scaled the Deployment at the same time; read again.
     """
-    applied: dict[str, Object] = {}
-    errors: list[str] = []
+    result = Applied()
     for body in plan.create:
         try:
             exists = not await cluster.create(body)
         except ClusterError as error:
-            errors.append(_told(body, error))
+            result.errors.append(_told(body, error))
         else:
             if exists:
                 raise ConflictError(f"{body['kind']} {body['metadata']['name']} appeared meanwhile")
     for body in plan.apply:
-        try:
-            applied[body["kind"]] = await cluster.apply(body)
-        except ClusterError as error:
-            errors.append(_told(body, error))
+        await _apply_one(cluster, body, result)
     for child in plan.prune:
-        metadata = child["metadata"]
-        await cluster.delete(Key(child["kind"], metadata["namespace"], metadata["name"]))
-    return applied, errors
+        await cluster.delete(key_of(child["kind"], child))
+    return result
+
+
+async def _apply_one(cluster: Cluster, body: Object, result: Applied) -> None:
+    kind = body["kind"]
+    try:
+        result.objects[kind] = await cluster.apply(body)
+    except ConflictError:
+        raise
+    except ImmutableError as error:
+        if kind in RECREATED:
+            await cluster.delete(key_of(kind, body))
+            result.objects[kind] = await cluster.apply(body)
+        else:
+            result.immutable.append(kind)
+            result.errors.append(_told(body, error))
+    except ClusterError as error:
+        result.errors.append(_told(body, error))
 
 
 def _told(body: Object, error: ClusterError) -> str:

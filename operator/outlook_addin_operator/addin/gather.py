@@ -3,24 +3,28 @@
 import asyncio
 
 from outlook_addin_operator.addin.objects.labels import selector
-from outlook_addin_operator.addin.plan import EXPOSURES, Observed, names
+from outlook_addin_operator.addin.plan import OPTIONAL, Observed, names
 from outlook_addin_operator.addin.spec import AddinView, Owner
 from outlook_addin_operator.cluster import Cluster, ForbiddenError, NotServedError
 from outlook_addin_operator.credentials import CredentialsReader
-from outlook_addin_operator.keys import Object
+from outlook_addin_operator.keys import FIELD_MANAGER, MANAGED_BY, Object
 
 
 async def gather(cluster: Cluster, credentials: CredentialsReader, body: Object, view: AddinView) -> Observed:
     """Read the Secret, the CA bundle and whatever exists under the names of the children."""
+    expected = names(view.owner)
     found = await asyncio.gather(
-        *(_child(cluster, kind, view.owner, name) for kind, name in names(view.owner).items())
+        *(_child(cluster, kind, view.owner, name) for kind, name in expected.items())
     )
+    served = [kind for kind, _, known in found if known]
+    strays = await asyncio.gather(*(_strays(cluster, kind, view.owner, expected[kind]) for kind in served))
     return Observed(
         body=body,
         view=view,
         credentials=await credentials.read(view, fresh=True),
         children={kind: child for kind, child, _ in found if child is not None},
-        unserved=frozenset(kind for kind, _, served in found if not served),
+        unserved=frozenset(expected) - frozenset(served),
+        strays=[body for bodies in strays for body in bodies],
     )
 
 
@@ -36,6 +40,18 @@ async def _child(cluster: Cluster, kind: str, owner: Owner, name: str) -> tuple[
     try:
         return kind, await cluster.get(kind, owner.namespace, name), True
     except NotServedError:
-        if kind not in EXPOSURES:
+        if kind not in OPTIONAL:
             raise
         return kind, None, False
+
+
+async def _strays(cluster: Cluster, kind: str, owner: Owner, name: str) -> list[Object]:
+    """Return what bears our labels under another name, as an older version may have left it.
+
+    Secrets are never listed.
+    """
+    if kind == "Secret":
+        return []
+    labels = {**selector(owner), MANAGED_BY: FIELD_MANAGER}
+    found = await cluster.list(kind, owner.namespace, labels=labels)
+    return [{**body, "kind": kind} for body in found if body["metadata"]["name"] != name]

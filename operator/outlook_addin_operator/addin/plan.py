@@ -1,14 +1,20 @@
 """What an OutlookAddin is made of, decided from its spec and what exists. Pure: no I/O, no clock."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_operator.addin.objects import (
+    autoscaler,
     configmap,
     deployment,
+    disruptionbudget,
     httproute,
     ingress,
+    networkpolicy,
+    podmonitor,
     rolebinding,
     route,
     service,
@@ -22,6 +28,16 @@ from outlook_addin_operator.keys import ADDIN, ADOPT, Object
 EXPOSURES = {"Ingress": "ingress", "HTTPRoute": "httpRoute", "Route": "route"}
 """The ways in, by kind, with the field of the spec that asks for each."""
 
+PARTS = {
+    "HorizontalPodAutoscaler": "autoscaling",
+    "PodDisruptionBudget": "disruptionBudget",
+    "NetworkPolicy": "networkPolicy",
+    "PodMonitor": "podMonitor",
+}
+"""What surrounds the pods, by kind, with the field of the spec that asks for each."""
+
+OPTIONAL = EXPOSURES | PARTS
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -33,6 +49,7 @@ class Observed:
         credentials: What its Secret says.
         children: What exists under the names of its children, by kind.
         unserved: Kinds that the API server does not know.
+        strays: Objects with our labels under names that no child bears any more.
     """
 
     body: Object
@@ -40,6 +57,7 @@ class Observed:
     credentials: Credentials
     children: Mapping[str, Object]
     unserved: frozenset[str] = frozenset()
+    strays: Sequence[Object] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,8 @@ class Plan:
         create: Objects to create unless they exist.
         prune: Objects of ours that are not wanted any more.
         conflicts: Kinds whose name is taken by an object that is not ours; nothing is done then.
-        unavailable: The kind that is asked for and that the API server does not know.
+        unavailable: The way in that is asked for and that the API server does not know.
+        missing: Other kinds that are asked for and that it does not know; the rest works without them.
     """
 
     config_hash: str
@@ -60,11 +79,12 @@ class Plan:
     prune: list[Object] = field(default_factory=list)
     conflicts: tuple[str, ...] = ()
     unavailable: str | None = None
+    missing: tuple[str, ...] = ()
 
 
 def names(owner: Owner) -> dict[str, str]:
     """Return the name of every child that an OutlookAddin can have, by kind."""
-    same = ("ServiceAccount", "RoleBinding", "Deployment", "Service", *EXPOSURES)
+    same = ("ServiceAccount", "RoleBinding", "Deployment", "Service", *OPTIONAL)
     return {
         "ConfigMap": configmap.name(owner),
         "Secret": webhook_key.name(owner),
@@ -83,18 +103,21 @@ def plan(observed: Observed, *, image: str, new_key: bytes) -> Plan:
     view = observed.view
     key = observed.credentials.webhook_key or new_key
     digest = config_hash(view, observed.credentials, key)
-    wanted = _wanted(view, image, digest)
+    wanted = _wanted(view, image, digest, observed.children.get("Deployment"))
     secret = [webhook_key.build(view.owner, key)] if view.sync_enabled else []
     kinds = {body["kind"] for body in (*wanted, *secret)}
     conflicts = tuple(sorted(kind for kind in kinds if _is_taken(observed.children.get(kind), view.owner)))
     if conflicts:
         return Plan(digest, conflicts=conflicts)
+    if view.suspended:
+        return Plan(digest)
     return Plan(
         digest,
         apply=[body for body in wanted if body["kind"] not in observed.unserved],
         create=secret if "Secret" not in observed.children else [],
         prune=_superfluous(observed, kinds),
         unavailable=next((kind for kind in EXPOSURES if kind in kinds & observed.unserved), None),
+        missing=tuple(kind for kind in PARTS if kind in kinds & observed.unserved),
     )
 
 
@@ -106,24 +129,38 @@ def config_hash(view: AddinView, credentials: Credentials, key: bytes) -> str:
     parts = [view.config.to_json(), credentials.ca_bundle or ""]
     if view.sync_enabled:
         parts += [f"{name}={value}" for name, value in sorted(credentials.values.items())]
+        parts += [(credentials.previous_webhook_key or b"").hex()]
         return hmac.digest(key, "\0".join(parts).encode(), "sha256").hex()[:32]
     return hmac.digest(view.owner.uid.encode(), "\0".join(parts).encode(), "sha256").hex()[:32]
 
 
-def _wanted(view: AddinView, image: str, digest: str) -> list[Object]:
-    owner, config, spec = view.owner, view.config, view.spec
+def _wanted(view: AddinView, image: str, digest: str, live: Object | None) -> list[Object]:
+    owner, config = view.owner, view.config
     bodies = [configmap.build(owner, config), serviceaccount.build(owner)]
     if view.sync_enabled:
         bodies.append(rolebinding.build(owner))
-    bodies += [deployment.build(view, image=image, config_hash=digest), service.build(owner)]
-    for build, settings in (
-        (ingress.build, spec.get("ingress")),
-        (httproute.build, spec.get("httpRoute")),
-        (route.build, spec.get("route")),
-    ):
-        if settings is not None:
-            bodies.append(build(owner, config, settings))
+    bodies += [deployment.build(view, image=image, config_hash=digest, live=live), service.build(owner)]
+    bodies += [_EXPOSURES[kind](owner, config, asked) for kind, asked in _asked(view, EXPOSURES)]
+    bodies += [_PARTS[kind](owner, asked) for kind, asked in _asked(view, PARTS)]
     return bodies
+
+
+def _asked(view: AddinView, fields: Mapping[str, str]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the optional kinds that the spec asks for, each with its settings."""
+    return [(kind, view.spec[name]) for kind, name in fields.items() if view.spec.get(name) is not None]
+
+
+_EXPOSURES: Mapping[str, Callable[[Owner, AddinConfig, Mapping[str, Any]], Object]] = {
+    "Ingress": ingress.build,
+    "HTTPRoute": httproute.build,
+    "Route": route.build,
+}
+_PARTS: Mapping[str, Callable[[Owner, Mapping[str, Any]], Object]] = {
+    "HorizontalPodAutoscaler": autoscaler.build,
+    "PodDisruptionBudget": disruptionbudget.build,
+    "NetworkPolicy": networkpolicy.build,
+    "PodMonitor": podmonitor.build,
+}
 
 
 def _is_taken(child: Object | None, owner: Owner) -> bool:
@@ -146,8 +183,5 @@ def _superfluous(observed: Observed, wanted: set[str]) -> list[Object]:
     The webhook key stays until the OutlookAddin goes: subscriptions made with it may come back, and the
     operator needs no right to delete Secrets.
     """
-    return [
-        child
-        for kind, child in observed.children.items()
-        if kind not in wanted and kind != "Secret" and _is_ours(child, observed.view.owner)
-    ]
+    unwanted = [child for kind, child in observed.children.items() if kind not in wanted and kind != "Secret"]
+    return [child for child in (*unwanted, *observed.strays) if _is_ours(child, observed.view.owner)]

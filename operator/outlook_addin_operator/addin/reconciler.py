@@ -94,20 +94,21 @@ class AddinReconciler:
     async def _bring_about(self, key: Key, body: Object, meaning: AddinView) -> datetime:
         observed = await gather.gather(self._cluster, self._credentials, body, meaning)
         todo = plan(observed, image=self._web_image, new_key=os.urandom(LENGTH))
-        applied, errors = await apply(self._cluster, todo)
-        deployment = applied.get("Deployment") or observed.children.get("Deployment")
+        applied = await apply(self._cluster, todo)
+        deployment = applied.objects.get("Deployment") or observed.children.get("Deployment")
         if todo.conflicts:
             deployment = None
         outcome = status.Outcome(
             deployment=deployment,
             health=await self._health(meaning, deployment),
-            errors=errors,
+            errors=applied.errors,
+            immutable=applied.immutable,
             sharing=self._inventory.sharing(key, meaning.config.client_id),
             counts=self._inventory.counts(key),
         )
         await self._write(body, status.compose(observed, todo, outcome, self._clock.now()))
         self._wake_subscriptions(key, observed, available=is_available(deployment))
-        return self._clock.now() + _pause(observed, todo, errors)
+        return self._clock.now() + _pause(observed, todo, applied.errors)
 
     async def _health(self, meaning: AddinView, deployment: Object | None) -> Health | None:
         if deployment is None:
@@ -152,5 +153,5 @@ class AddinReconciler:
 def _pause(observed: Observed, todo: Plan, errors: list[str]) -> timedelta:
     if todo.conflicts or errors:
         return RETRY
-    needs_secrets = observed.view.sync_enabled or todo.unavailable
+    needs_secrets = observed.view.sync_enabled or todo.unavailable or todo.missing
     return SECRETS if needs_secrets else RESYNC

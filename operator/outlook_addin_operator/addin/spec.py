@@ -14,6 +14,7 @@ GRAPH_SECRET: Final = "CLIENT_SECRET"  # noqa: S105 - the name of a key
 GATEWAY_SECRET: Final = "SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET"  # noqa: S105 - the name of a key
 DEFAULT_SECRET_NAME: Final = "outlook-addin-secrets"  # noqa: S105 - the name of an object
 WEBHOOK_KEY: Final = "key"
+PREVIOUS_WEBHOOK_KEY: Final = "previous"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class AddinView:
     def sync_enabled(self) -> bool:
         """Whether changes in Outlook are carried into Unblu."""
         return self.config.sync_server_enabled
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the objects of this add-in are left as they are."""
+        return bool(self.spec.get("suspend"))
 
     @property
     def secret_name(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from outlook_addin_operator.addin.health import Health
 from outlook_addin_operator.addin.objects.labels import selector
-from outlook_addin_operator.addin.plan import Observed, Plan
+from outlook_addin_operator.addin.plan import PARTS, Observed, Plan, names
 from outlook_addin_operator.addin.spec import admin_consent_urls
 from outlook_addin_operator.inventory import Counts
 from outlook_addin_operator.keys import ADOPT, Key, Object
@@ -21,6 +21,7 @@ class Outcome:
     Args:
         deployment: As it is now, if there is one.
         errors: What the API server refused, in its words, each with the kind it concerns.
+        immutable: Kinds that would have to be made anew.
         sharing: Other OutlookAddins with the same app registration.
     """
 
@@ -29,6 +30,7 @@ class Outcome:
     errors: Sequence[str]
     sharing: Sequence[Key]
     counts: Counts
+    immutable: Sequence[str] = ()
 
 
 def compose(observed: Observed, plan: Plan, outcome: Outcome, now: datetime) -> dict[str, Any]:
@@ -91,30 +93,53 @@ def _conditions(observed: Observed, plan: Plan, outcome: Outcome) -> list[Condit
         result.append(Condition("NameConflict", True, "NameTaken", ready.message))
     if plan.unavailable:
         result.append(Condition("ExposureUnavailable", True, "KindNotServed", _unserved(plan.unavailable)))
+    if plan.missing:
+        result.append(Condition("PartUnavailable", True, "KindNotServed", _missing(plan.missing)))
+    if observed.view.suspended:
+        result.append(Condition("Suspended", True, "SuspendRequested", _SUSPENDED))
     if outcome.sharing:
         result.append(_shared(observed, outcome.sharing))
     return result
 
 
+_SUSPENDED = "spec.suspend is true: nothing is changed here. Calendar subscriptions are still renewed."
+_NO_PODS = Health(
+    available=False, rolling=True, stuck=False, reason="Progressing", message="The Deployment is being made."
+)
 _ROLLING = ("RollingUpdate", "Pods are being replaced.")
 
 
 def _ready(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[Condition, bool]:
     """Return the summary, and whether a person has to act: the first of these that holds."""
-    if plan.conflicts:
-        return Condition("Ready", False, "NameConflict", _conflict(observed, plan.conflicts)), True
-    if outcome.errors:
-        return Condition("Ready", False, "ApplyFailed", " ".join(outcome.errors)[:1000]), False
-    problem = observed.credentials.problem
-    if observed.view.sync_enabled and problem is not None:
-        return Condition("Ready", False, problem.reason, problem.message), False
-    if plan.unavailable:
-        return Condition("Ready", False, "ExposureUnavailable", _unserved(plan.unavailable)), True
-    if outcome.health is None:
-        return Condition("Ready", False, "Progressing", "The Deployment is being made."), False
-    health = outcome.health
+    for check in (_not_applied, _not_usable):
+        found = check(observed, plan, outcome)
+        if found is not None:
+            reason, message, stalled = found
+            return Condition("Ready", False, reason, message), stalled
+    health = outcome.health or _NO_PODS
     serves = health.available and not health.stuck
     return Condition("Ready", serves, health.reason, health.message), health.stuck
+
+
+def _not_applied(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str, str, bool] | None:
+    if plan.conflicts:
+        return "NameConflict", _conflict(observed, plan.conflicts), True
+    if outcome.immutable:
+        return "ImmutableField", _immutable(observed, outcome), True
+    if outcome.errors:
+        return "ApplyFailed", " ".join(outcome.errors)[:1000], False
+    return None
+
+
+def _not_usable(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str, str, bool] | None:
+    problem = observed.credentials.problem
+    if observed.view.sync_enabled and problem is not None:
+        return problem.reason, problem.message, False
+    if plan.unavailable:
+        return "ExposureUnavailable", _unserved(plan.unavailable), True
+    if outcome.health is None and observed.view.suspended:
+        return "Suspended", _SUSPENDED, False
+    return None
 
 
 def _credentials(observed: Observed) -> Condition:
@@ -128,6 +153,20 @@ def _credentials(observed: Observed) -> Condition:
 def _conflict(observed: Observed, kinds: Sequence[str]) -> str:
     taken = ", ".join(f"{kind} {observed.children[kind]['metadata']['name']}" for kind in kinds)
     return f"{taken} exists and is not ours; delete it, or annotate it {ADOPT}=true to hand it over."
+
+
+def _immutable(observed: Observed, outcome: Outcome) -> str:
+    known = names(observed.view.owner)
+    named = " ".join(f"{kind.lower()}/{known[kind]}" for kind in outcome.immutable)
+    message = "A field that is fixed at creation would have to change"
+    return f"{message}; run kubectl delete {named}, and it is made anew ({' '.join(outcome.errors)[:700]})."
+
+
+def _missing(kinds: Sequence[str]) -> str:
+    fields = ", ".join(f"spec.{PARTS[kind]} ({kind})" for kind in kinds)
+    return (
+        f"The cluster does not serve what {fields} asks for; install it, or remove the field. All else works."
+    )
 
 
 def _unserved(kind: str) -> str:

@@ -1,11 +1,13 @@
 """Carries out a decision at Microsoft Graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from outlook_addin_core.clients.errors import ClientError, Conflict, NotFound
 from outlook_addin_core.clients.graph_subscriptions import GraphSubscriptions, Subscription
 from outlook_addin_core.domain import client_state
+from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_core.domain.renewal import requested_expiration
 from outlook_addin_operator.addin.spec import AddinView
@@ -24,6 +26,8 @@ class Seat:
     Args:
         key: Signs the client state.
         now: When the attempt is made.
+        fence: Asked before every write; raises what stops it.
+        replaced: Is told the seconds in which there was no subscription, because it had to be replaced.
     """
 
     api: GraphSubscriptions
@@ -32,6 +36,9 @@ class Seat:
     mailbox: Mailbox
     key: bytes
     now: datetime
+    clock: Clock
+    fence: Callable[[], None]
+    replaced: Callable[[float], None]
 
     @property
     def notification_url(self) -> str:
@@ -50,7 +57,7 @@ class Seat:
             ClaimedElsewhereError: The one that exists belongs to another installation.
             ClientError: As Graph answers.
         """
-        await self.bucket.acquire()
+        await self._permit()
         try:
             return await self.api.create(
                 self.mailbox,
@@ -64,7 +71,7 @@ class Seat:
 
     async def renew(self, subscription_id: str) -> Subscription:
         """Renew the subscription; one that is gone is made anew. Raises as ``create`` or LostError."""
-        await self.bucket.acquire()
+        await self._permit()
         try:
             return await self.api.renew(subscription_id, self.expiration)
         except NotFound:
@@ -83,18 +90,33 @@ class Seat:
         The notification URL is changed first: if Graph cannot reach the new one, all stays as it was. The
         lifecycle URL moves with it but cannot be changed, so the subscription is then replaced at once.
         """
-        await self.bucket.acquire()
+        await self._permit()
         try:
             await self.api.set_notification_url(subscription_id, self.notification_url)
         except NotFound:
             return await self._recreate()
+        return await self.replace(subscription_id)
+
+    async def replace(self, subscription_id: str) -> Subscription:
+        """Make the subscription anew at once, for what Graph cannot change. Raises as ``renew``.
+
+        It is the only gap that is made on purpose: for as long as Graph takes to answer twice.
+        """
         await self.delete(subscription_id)
-        return await self._recreate()
+        began = self.clock.monotonic()
+        made = await self._recreate()
+        self.replaced(self.clock.monotonic() - began)
+        return made
 
     async def delete(self, subscription_id: str) -> None:
         """Remove the subscription."""
-        await self.bucket.acquire()
+        await self._permit()
         await self.api.delete(subscription_id)
+
+    async def _permit(self) -> None:
+        """Wait for our turn; whoever lost the Lease meanwhile writes nothing."""
+        await self.bucket.acquire()
+        self.fence()
 
     async def _recreate(self) -> Subscription:
         try:
@@ -118,4 +140,9 @@ class Seat:
         return None
 
     def _is_ours(self, found: Subscription) -> bool:
-        return found.notification_url.endswith(f"installation={self.addin.installation}")
+        return is_ours(found, self.addin.installation)
+
+
+def is_ours(found: Subscription, installation: str) -> bool:
+    """Tell whether a Graph subscription was made by this installation."""
+    return found.notification_url.endswith(f"installation={installation}")

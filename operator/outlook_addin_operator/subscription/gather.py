@@ -1,9 +1,12 @@
 """All reads about one CalendarSubscription."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from outlook_addin_core.domain.config import ConfigError
-from outlook_addin_operator.addin.health import is_available
+from outlook_addin_operator.addin.health import assess, is_available
+from outlook_addin_operator.addin.objects.deployment import CONFIG_HASH
+from outlook_addin_operator.addin.plan import config_hash
 from outlook_addin_operator.addin.spec import AddinView, view
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import Credentials, CredentialsReader
@@ -21,21 +24,24 @@ async def gather(  # noqa: PLR0913 - where it reads from
     now: datetime,
     *,
     retry: bool,
+    check: bool = False,
 ) -> Observed | None:
     """Read the object, its OutlookAddin and what that names; None if the object is gone."""
     body = await cluster.get(SUBSCRIPTION, key.namespace, key.name)
     if body is None:
         return None
     addin, invalid = await _addin(cluster, body)
-    return Observed(
+    observed = Observed(
         body=body,
         addin=addin,
         invalid=invalid,
         credentials=await _credentials(credentials, addin),
         web_available=await _web_available(cluster, body, addin, now),
-        older=_older(inventory, key, body),
+        older=await _older(cluster, inventory, key, body),
         retry=retry,
+        check=check,
     )
+    return replace(observed, web_accepts=await _web_accepts(cluster, observed))
 
 
 async def _addin(cluster: Cluster, body: Object) -> tuple[AddinView | None, str | None]:
@@ -60,6 +66,25 @@ async def _web_available(cluster: Cluster, body: Object, addin: AddinView | None
     return is_available(await cluster.get("Deployment", addin.owner.namespace, addin.owner.name))
 
 
-def _older(inventory: Inventory, key: Key, body: Object) -> str | None:
+async def _web_accepts(cluster: Cluster, observed: Observed) -> bool:
+    """Ask only after the key was changed: whether all pods were started with what it is now.
+
+    A subscription that carries a key which one pod does not know would lose changes there.
+    """
+    addin, credentials = observed.addin, observed.credentials
+    if addin is None or credentials is None or credentials.webhook_key is None or not observed.key_changed:
+        return False
+    deployment = await cluster.get("Deployment", addin.owner.namespace, addin.owner.name)
+    if deployment is None or not is_available(deployment) or assess(deployment, ()).rolling:
+        return False
+    annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
+    return bool(annotations.get(CONFIG_HASH) == config_hash(addin, credentials, credentials.webhook_key))
+
+
+async def _older(cluster: Cluster, inventory: Inventory, key: Key, body: Object) -> str | None:
+    """Return the older object's name, if it still exists: a watch may have missed its end."""
     mine = (body["metadata"]["creationTimestamp"], body["metadata"]["uid"])
-    return next((other.key.name for other in inventory.siblings(key) if other.age < mine), None)
+    for other in inventory.siblings(key):
+        if other.age < mine and await cluster.get(SUBSCRIPTION, key.namespace, other.key.name) is not None:
+            return other.key.name
+    return None

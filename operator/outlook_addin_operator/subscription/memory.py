@@ -15,6 +15,7 @@ class Memory:
     Args:
         expiration: When the Graph subscription ends, as granted.
         failures: Attempts that failed since the last success.
+        key_id: Which webhook key it carries; None if that was not written down yet.
     """
 
     subscription_id: str | None = None
@@ -26,6 +27,7 @@ class Memory:
     failures: int = 0
     next_attempt: datetime | None = None
     handled_request: str | None = None
+    key_id: str | None = None
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Self:
@@ -41,6 +43,7 @@ class Memory:
             failures=status.get("failedRenewals") or 0,
             next_attempt=parse_time(status.get("nextAttemptTime")),
             handled_request=status.get("handledRenewRequest"),
+            key_id=status.get("webhookKeyId"),
         )
 
     def live(self, now: datetime) -> bool:
@@ -56,6 +59,7 @@ class Memory:
             notification_url=None,
             expiration=None,
             renewal=None,
+            key_id=None,
         )
 
     def without_failures(self) -> "Memory":
@@ -74,5 +78,6 @@ class Memory:
             "failedRenewals": self.failures,
             "nextAttemptTime": self.next_attempt and format_time(self.next_attempt),
             "handledRenewRequest": self.handled_request,
+            "webhookKeyId": self.key_id,
         }
         return {key: value for key, value in fields.items() if value is not None}

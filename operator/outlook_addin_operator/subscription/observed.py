@@ -1,5 +1,6 @@
 """What is known about one CalendarSubscription when it is decided about."""
 
+import hashlib
 from dataclasses import dataclass
 
 from outlook_addin_core.domain.mailbox import Mailbox
@@ -20,6 +21,8 @@ class Observed:
         web_available: Whether the web server can answer Graph's handshake.
         older: The name of an older object for the same mailbox, if there is one.
         retry: Whether something changed that ends a pause after failures.
+        check: Whether somebody asks to see at Graph whether the subscription is there.
+        web_accepts: Whether every web server accepts the present webhook key; asked where it counts.
     """
 
     body: Object
@@ -29,6 +32,8 @@ class Observed:
     web_available: bool = False
     older: str | None = None
     retry: bool = False
+    check: bool = False
+    web_accepts: bool = False
 
     @property
     def memory(self) -> Memory:
@@ -39,6 +44,16 @@ class Observed:
     def mailbox(self) -> Mailbox:
         """Whose calendar is followed."""
         return Mailbox(self.body["spec"]["tenantId"], self.body["spec"]["userId"])
+
+    @property
+    def key_id(self) -> str | None:
+        """Which webhook key is the present one."""
+        return key_id(self.credentials)
+
+    @property
+    def key_changed(self) -> bool:
+        """Whether the Graph subscription carries another webhook key than the present one."""
+        return self.memory.key_id is not None and self.key_id not in {None, self.memory.key_id}
 
     @property
     def uid(self) -> str:
@@ -62,3 +77,10 @@ class Observed:
         if self.addin is None:
             raise ValueError("there is no OutlookAddin")
         return self.addin
+
+
+def key_id(credentials: Credentials | None) -> str | None:
+    """Name a webhook key without giving it away; None while there is none."""
+    if credentials is None or credentials.webhook_key is None:
+        return None
+    return hashlib.sha256(credentials.webhook_key).hexdigest()[:8]

@@ -5,13 +5,14 @@ that exists is in place, asked for or due; then whether a new one can be made.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
+from outlook_addin_core.domain.durations import parse_duration
 from outlook_addin_core.domain.renewal import due_check, renewal_time
 from outlook_addin_operator.addin.spec import AddinView
-from outlook_addin_operator.keys import has_finalizer, is_deleting
+from outlook_addin_operator.keys import MANAGED_BY, WEB_MANAGER, has_finalizer, is_deleting
 from outlook_addin_operator.status import parse_time
 from outlook_addin_operator.subscription.blockers import Blocker, blocker
 from outlook_addin_operator.subscription.due import renew_request
@@ -23,6 +24,10 @@ GUARD: Final = timedelta(minutes=10)
 
 Source: learn.microsoft.com/graph/change-notifications-lifecycle-events.
 """
+
+LAST_NEEDED: Final = "outlook-addin.dev/last-needed"
+RETENTION: Final = "720h"
+"""How long an idle mailbox stays subscribed unless spec.syncServer.idleSubscriptionRetention says."""
 
 LOOK_AGAIN: Final = timedelta(minutes=1)
 CLEANUP_PATIENCE: Final = timedelta(minutes=5)
@@ -44,6 +49,10 @@ class Action(Enum):
     RENEW = auto()
     MOVE = auto()
     """Send notifications to the URLs that the OutlookAddin has now."""
+    REPLACE = auto()
+    """Make it anew, because Graph cannot change what has to be changed: the key that proves its origin."""
+    RETIRE = auto()
+    """Nobody needs it any more: delete the object."""
     CHECK = auto()
     """See whether it is still there, without touching it."""
     DELETE = auto()
@@ -113,17 +122,65 @@ def _subscription(observed: Observed, addin: AddinView, now: datetime) -> Decisi
     paused = memory.failures and memory.next_attempt is not None and now < memory.next_attempt
     if paused and not observed.retry and not observed.changed:
         return Decision(Action.NOTHING, next_time=memory.next_attempt)
+    idle_at = retirement(observed)
+    if idle_at is not None and idle_at <= now:
+        return Decision(Action.RETIRE)
     if not memory.live(now):
         return _creation(observed, now)
+    return _in_place(observed, addin, now, idle_at)
+
+
+def _in_place(observed: Observed, addin: AddinView, now: datetime, idle_at: datetime | None) -> Decision:
+    """Decide about an object with a live Graph subscription."""
+    memory = observed.memory
     if memory.notification_url != addin.config.notification_url(addin.installation):
         return Decision(Action.MOVE)
+    if observed.key_changed and observed.web_accepts:
+        return Decision(Action.REPLACE)
     due = due_of(observed, memory)
     if memory.failures or due is None or now >= due:
         return Decision(Action.RENEW)
-    if renew_request(observed.body) is None:
-        return Decision(Action.NOTHING, "Subscribed", next_time=due)
-    recent = memory.last_renewal is not None and now - memory.last_renewal < GUARD
-    return Decision(Action.CHECK if recent else Action.RENEW)
+    if renew_request(observed.body) is not None:
+        recent = memory.last_renewal is not None and now - memory.last_renewal < GUARD
+        return Decision(Action.CHECK if recent else Action.RENEW)
+    if observed.check:
+        return Decision(Action.CHECK)
+    return Decision(Action.NOTHING, "Subscribed", next_time=_next_look(observed, due, idle_at, now))
+
+
+def retirement(observed: Observed) -> datetime | None:
+    """Return when a mailbox counts as idle; None if it never does by itself.
+
+    Only objects that the web server made retire, and only by what its sweeper wrote: when the mailbox was
+    last needed.
+    """
+    metadata = observed.body["metadata"]
+    made_by_web = (metadata.get("labels") or {}).get(MANAGED_BY) == WEB_MANAGER
+    needed = last_needed((metadata.get("annotations") or {}).get(LAST_NEEDED)) if made_by_web else None
+    if needed is None:
+        return None
+    settings = observed.required_addin.spec.get("syncServer") or {}
+    try:
+        return needed + parse_duration(settings.get("idleSubscriptionRetention") or RETENTION)
+    except ValueError:
+        return None
+
+
+def last_needed(text: str | None) -> datetime | None:
+    """Read a moment, or a date, which counts to its end; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment + timedelta(days=1) if len(text or "") == len("2026-01-01") else moment
+
+
+def _next_look(observed: Observed, due: datetime, idle_at: datetime | None, now: datetime) -> datetime:
+    bounds = [due, *([idle_at] if idle_at is not None else [])]
+    if observed.key_changed:
+        bounds.append(now + LOOK_AGAIN)
+    return min(bounds)
 
 
 def _creation(observed: Observed, now: datetime) -> Decision:

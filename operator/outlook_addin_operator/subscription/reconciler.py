@@ -1,20 +1,20 @@
 """Brings one CalendarSubscription to where it belongs: gather, plan, apply, status."""
 
 import ssl
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from outlook_addin_core.clients.errors import ClientError
+from outlook_addin_core.clients.errors import ClientError, Throttled
 from outlook_addin_core.clients.graph_subscriptions import Subscription
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.events import Note, Recorder, transitions
-from outlook_addin_operator.graph_access import GraphAccessCache
+from outlook_addin_operator.graph_access import GraphAccess, GraphAccessCache
 from outlook_addin_operator.inventory import Inventory
-from outlook_addin_operator.keys import FINALIZER, Key, has_finalizer
+from outlook_addin_operator.keys import ADDIN, FINALIZER, Key, has_finalizer
 from outlook_addin_operator.metrics import Metrics
 from outlook_addin_operator.status import differs
 from outlook_addin_operator.subscription import status
@@ -26,11 +26,15 @@ from outlook_addin_operator.subscription.memory import Memory
 from outlook_addin_operator.subscription.observed import Observed
 from outlook_addin_operator.subscription.plan import LOOK_AGAIN, Action, Decision, decide, due_of
 
-_ATTEMPTS = frozenset({Action.CREATE, Action.RENEW, Action.MOVE, Action.CHECK})
+_ATTEMPTS = frozenset({Action.CREATE, Action.RENEW, Action.MOVE, Action.REPLACE, Action.CHECK})
 
 
 class SubscriptionReconciler:
-    """Reconciles CalendarSubscriptions."""
+    """Reconciles CalendarSubscriptions.
+
+    Args:
+        fence: Asked before every write at Graph; raises what stops it.
+    """
 
     def __init__(  # noqa: PLR0913 - the collaborators, by name
         self,
@@ -43,6 +47,7 @@ class SubscriptionReconciler:
         recorder: Recorder,
         metrics: Metrics,
         clock: Clock,
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
         self._cluster = cluster
         self._credentials = credentials
@@ -52,19 +57,26 @@ class SubscriptionReconciler:
         self._recorder = recorder
         self._metrics = metrics
         self._clock = clock
+        self._fence = fence
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Look at one CalendarSubscription; returns when to look again."""
-        retry = self._agenda.take_retry(key)
+        retry, check = self._agenda.take_retry(key), self._agenda.take_check(key)
         now = self._clock.now()
-        observed = await gather(self._cluster, self._credentials, self._inventory, key, now, retry=retry)
+        observed = await gather(
+            self._cluster, self._credentials, self._inventory, key, now, retry=retry, check=check
+        )
         if observed is None:
+            self._agenda.vanished(key)
             return None
         decision = decide(observed, now)
         if decision.action in _ATTEMPTS:
             return await self._attempt(observed, decision)
         if decision.action in {Action.DELETE, Action.RELEASE, Action.ABANDON}:
             return await self._let_go(observed, decision)
+        if decision.action is Action.RETIRE:
+            await self._retire(observed, key)
+            return None
         if decision.action in {Action.GIVE_UP, Action.FORGET}:
             return await self._give_up(observed, decision)
         if decision.action is Action.WAIT:
@@ -75,6 +87,9 @@ class SubscriptionReconciler:
 
     async def _attempt(self, observed: Observed, decision: Decision) -> datetime | None:
         """Call Graph, and write what came of it in one status write."""
+        rest = self._rest(observed)
+        if rest > 0:  # the tenant was asked to wait, which somebody's status says already
+            return self._clock.now() + timedelta(seconds=rest)
         if not has_finalizer(observed.body):
             finalizers = [*observed.body["metadata"].get("finalizers", ()), FINALIZER]
             if await self._cluster.set_finalizers(observed.body, finalizers) is None:
@@ -97,6 +112,8 @@ class SubscriptionReconciler:
             return await seat.renew(known)
         if action is Action.MOVE:
             return await seat.move(known)
+        if action is Action.REPLACE:
+            return await seat.replace(known)
         return await seat.check(known)
 
     async def _failed(self, observed: Observed, error: Exception) -> datetime | None:
@@ -108,6 +125,8 @@ class SubscriptionReconciler:
             message = "The CA bundle of the OutlookAddin holds no readable PEM certificates; correct it."
             what = Failure("InvalidCABundle", message, stalled=True)
         self._count(what.reason)
+        if isinstance(cause, Throttled) and cause.retry_after is not None:
+            self._access(observed).bucket.pause(cause.retry_after.total_seconds())
         now = self._clock.now()
         desired = status.failed(observed, what, now, lost=lost)
         await self._write(observed, desired)
@@ -132,9 +151,17 @@ class SubscriptionReconciler:
         if decision.action is Action.ABANDON:
             message = "The Graph subscription could not be deleted in time; it runs out within seven days."
             await self._recorder.record(observed.body, [Note("SubscriptionAbandoned", message, warning=True)])
+        if observed.body["spec"].get("deletionPolicy") == "Orphan" and observed.addin is not None:
+            owner = observed.addin.owner
+            self._agenda.spare(Key(ADDIN, owner.namespace, owner.name), observed.mailbox.user_id)
         rest = [item for item in observed.body["metadata"]["finalizers"] if item != FINALIZER]
         await self._cluster.set_finalizers(observed.body, rest)
         return None
+
+    async def _retire(self, observed: Observed, key: Key) -> None:
+        message = "The mailbox was not needed for spec.syncServer.idleSubscriptionRetention."
+        await self._recorder.record(observed.body, [Note("Idle", message, warning=False, action="Retire")])
+        await self._cluster.delete(key)
 
     async def _delete(self, observed: Observed, subscription_id: str) -> bool:
         """Delete a Graph subscription if that is possible now."""
@@ -146,17 +173,29 @@ class SubscriptionReconciler:
             return False
         return True
 
-    def _seat(self, observed: Observed) -> Seat:
+    def _access(self, observed: Observed) -> GraphAccess:
         if observed.addin is None or observed.credentials is None:
             raise ValueError("nothing is done at Graph without an OutlookAddin")  # decide() sees to it
-        access = self._graph.get(observed.addin, observed.mailbox.tenant_id, observed.credentials)
+        return self._graph.get(observed.addin, observed.mailbox.tenant_id, observed.credentials)
+
+    def _rest(self, observed: Observed) -> float:
+        try:
+            return self._access(observed).bucket.rest
+        except ssl.SSLError:
+            return 0.0  # the attempt itself says what is wrong
+
+    def _seat(self, observed: Observed) -> Seat:
+        access = self._access(observed)
         return Seat(
             api=access.subscriptions,
             bucket=access.bucket,
-            addin=observed.addin,
+            addin=observed.required_addin,
             mailbox=observed.mailbox,
-            key=observed.credentials.webhook_key or b"",
+            key=(observed.credentials and observed.credentials.webhook_key) or b"",
             now=self._clock.now(),
+            clock=self._clock,
+            fence=self._fence,
+            replaced=self._metrics.replacement_gap.observe,
         )
 
     async def _write(self, observed: Observed, desired: Mapping[str, Any]) -> None:

@@ -36,6 +36,7 @@ def granted(observed: Observed, found: Subscription, now: datetime, *, renewed: 
         expiration=found.expiration.replace(microsecond=0),
         last_renewal=moment if renewed else observed.memory.last_renewal,
         handled_request=renew_request(observed.body) or observed.memory.handled_request,
+        key_id=_key_of(observed, found),
     )
     memory = replace(memory, renewal=renewal_of(observed, memory))
     return _compose(observed, memory, [_SUBSCRIBED, _subscribed(memory, now), _CREDENTIALS], now)
@@ -139,6 +140,13 @@ def _kept(observed: Observed) -> list[Condition]:
     if known is None:
         return []
     return [Condition("CredentialsValid", known["status"] == "True", known["reason"], known["message"])]
+
+
+def _key_of(observed: Observed, found: Subscription) -> str | None:
+    """Return which key a subscription carries: the present one, unless it is an older subscription."""
+    known = observed.memory
+    is_same = known.subscription_id == found.id and known.key_id is not None
+    return known.key_id if is_same else observed.key_id
 
 
 def _wanted_url(observed: Observed) -> str:

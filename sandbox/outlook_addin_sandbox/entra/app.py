@@ -131,7 +131,7 @@ class Entra(Simulator):
             "response_modes_supported": ["query", "fragment"],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
-            "token_endpoint_auth_methods_supported": ["client_secret_post"],
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
         }
         return web.json_response(document, headers=OPEN)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from outlook_addin_sandbox.entra.assertions import Certificate, FederatedCredential
 from outlook_addin_sandbox.entra.errors import EntraError
 from outlook_addin_sandbox.loopback import is_loopback
 
@@ -36,6 +37,8 @@ class AppRegistration:
     client_id: str
     name: str
     secrets: list[Secret] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
+    federated: list[FederatedCredential] = field(default_factory=list)
     tenants: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Tenant to granted application roles of Graph. Absent: not installed there. Empty: consent revoked."""
     scope: str = "access_as_user"

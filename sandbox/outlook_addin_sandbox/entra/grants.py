@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from outlook_addin_sandbox.entra import assertions
 from outlook_addin_sandbox.entra.directory import (
     GRAPH_RESOURCE,
     SHARED_TENANTS,
@@ -109,11 +110,7 @@ class Grants:
     ) -> dict[str, Any]:
         if tenant in SHARED_TENANTS:
             raise EntraError(90002, f"Tenant '{tenant}' cannot issue app-only tokens; name a tenant.")
-        if "client_secret" not in form:
-            raise EntraError(
-                7000218, "The request body must contain the following parameter: 'client_secret'."
-            )
-        check_secret(app, form["client_secret"], self._now())
+        self._authenticate(tenant, app, form)
         resource = self._app_only_resource(_required(form, "scope"))
         roles = app.tenants[tenant] if self._is_graph(resource) else ()
         seconds = int(LIFETIME.total_seconds())
@@ -123,6 +120,25 @@ class Grants:
             "ext_expires_in": seconds,
             "access_token": self._issuer.for_app(tenant, app.client_id, resource, roles),
         }
+
+    def _authenticate(self, tenant: str, app: AppRegistration, form: Mapping[str, str]) -> None:
+        """Check what the application proves itself with."""
+        if "client_secret" in form:
+            check_secret(app, form["client_secret"], self._now())
+        elif "client_assertion" in form:
+            presented = assertions.read(form)
+            if presented.claims.get("iss") == app.client_id:
+                audience = f"{self._issuer.origin}/{tenant}/oauth2/v2.0/token"
+                assertions.check_certificate(
+                    presented, app.certificates, app.client_id, audience, self._now()
+                )
+            else:
+                assertions.check_federated(presented, app.federated, self._now())
+        else:
+            raise EntraError(
+                7000218,
+                "The request body must contain the parameter 'client_assertion' or 'client_secret'.",
+            )
 
     def _authorization_code(self, app: AppRegistration, form: Mapping[str, str]) -> dict[str, Any]:
         pending = self._codes.pop(_required(form, "code"), None)

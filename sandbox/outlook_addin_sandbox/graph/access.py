@@ -90,6 +90,9 @@ def reachable(
 def find(caller: Caller, mailboxes: Mapping[str, Mailbox], user_id: str) -> Mailbox | None:
     """Return the mailbox of a user of the caller's tenant, by object id or address."""
     wanted = user_id.lower()
+    known = mailboxes.get(wanted)
+    if known is not None and known.tenant_id == caller.tenant_id:
+        return known
     own = (each for each in mailboxes.values() if each.tenant_id == caller.tenant_id)
     return next((each for each in own if wanted in {each.user_id, each.address.lower()}), None)
 

@@ -52,10 +52,7 @@ class Announcer:
         self._courier.send(subscription.notification_url, {**item, "resource": path, "resourceData": data})
 
     def _concerned(self, change: Change) -> Iterable[Subscription]:
-        user_id = change.mailbox.user_id
-        return [
-            each for each in self._subscriptions.values() if each.user_id == user_id and not each.is_broken
-        ]
+        return [each for each in self._subscriptions.of_user(change.mailbox.user_id) if not each.is_broken]
 
     def _told(self, subscription: Subscription, change: Change) -> list[tuple[ChangeKind, SimEvent]]:
         """A move shows as a deletion or a creation to whoever watches one calendar, or default ids."""

@@ -1,7 +1,7 @@
 """Subscriptions and the rules by which Graph makes, prolongs and forgets them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,6 +80,8 @@ class Subscription:
 class SubscriptionStore(Mapping[str, Subscription]):
     """Live subscriptions by id; expired ones are gone.
 
+    What one request asks for costs the same with one subscription and with fifty thousand.
+
     Args:
         faults: limits and switches.
         now: the clock of expiry.
@@ -89,9 +91,14 @@ class SubscriptionStore(Mapping[str, Subscription]):
         self._faults = faults
         self._now = now
         self._all: dict[str, Subscription] = {}
+        self._of_user: dict[str, dict[str, None]] = {}
 
     def __getitem__(self, key: str) -> Subscription:
-        return self._live()[key]
+        subscription = self._all[key]
+        if subscription.expiration <= self._now():
+            self.remove(key)
+            raise KeyError(key)
+        return subscription
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._live())
@@ -99,13 +106,25 @@ class SubscriptionStore(Mapping[str, Subscription]):
     def __len__(self) -> int:
         return len(self._live())
 
+    def values(self) -> ValuesView[Subscription]:
+        """Return all as they are now; one that expires while they are looked through is still among them."""
+        return self._live().values()
+
     def add(self, subscription: Subscription) -> None:
         """Keep a new subscription."""
         self._all[subscription.id] = subscription
+        self._of_user.setdefault(subscription.user_id, {})[subscription.id] = None
 
     def remove(self, subscription_id: str) -> None:
         """Forget a subscription, as Graph does on its own account at times."""
-        self._all.pop(subscription_id, None)
+        subscription = self._all.pop(subscription_id, None)
+        if subscription is not None:
+            self._of_user[subscription.user_id].pop(subscription_id, None)
+
+    def of_user(self, user_id: str) -> list[Subscription]:
+        """Return the subscriptions for one mailbox, over all applications, oldest first."""
+        found = [self.get(each) for each in list(self._of_user.get(user_id, ()))]
+        return [each for each in found if each is not None]
 
     def owned(self, caller: Caller) -> list[Subscription]:
         """Return what the calling application made in its tenant, oldest first."""
@@ -114,14 +133,14 @@ class SubscriptionStore(Mapping[str, Subscription]):
 
     def get_owned(self, caller: Caller, subscription_id: str) -> Subscription:
         """Return one subscription of the caller; 404 ResourceNotFound otherwise."""
-        for each in self.owned(caller):
-            if each.id == subscription_id:
-                return each
-        raise subscription_not_found()
+        found = self.get(subscription_id)
+        if found is None or (found.application_id, found.tenant_id) != (caller.client_id, caller.tenant_id):
+            raise subscription_not_found()
+        return found
 
     def check_unique(self, new: Subscription) -> None:
         """Raise 409 with the id of a subscription for the same changes of the same resource."""
-        for each in self.values():
+        for each in self.of_user(new.user_id):
             if _identity(each) == _identity(new):
                 message = f"Subscription Id {each.id} already exists for the requested combination"
                 raise GraphError(409, "ObjectIdentifierInUse", message)
@@ -129,7 +148,7 @@ class SubscriptionStore(Mapping[str, Subscription]):
     def check_quota(self, new: Subscription) -> None:
         """Raise 403 when the mailbox has all the subscriptions that it may have."""
         quota = self._faults.subscription_quota
-        if sum(each.user_id == new.user_id for each in self.values()) >= quota:
+        if len(self.of_user(new.user_id)) >= quota:
             message = f"Subscription quota exceeded: {quota} active subscriptions per mailbox."
             raise GraphError(403, "ExtensionError", message)
 
@@ -144,8 +163,7 @@ class SubscriptionStore(Mapping[str, Subscription]):
 
     def _live(self) -> dict[str, Subscription]:
         now = self._now()
-        self._all = {each.id: each for each in self._all.values() if each.expiration > now}
-        return self._all
+        return {each.id: each for each in self._all.values() if each.expiration > now}
 
 
 def parse_resource(resource: str) -> tuple[str, str | None]:

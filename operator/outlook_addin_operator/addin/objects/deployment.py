@@ -7,6 +7,7 @@ Security Standard (kubernetes.io/docs/concepts/security/pod-security-standards) 
 from typing import Any, Final
 
 from outlook_addin_operator.addin.objects import configmap
+from outlook_addin_operator.addin.objects.autoscaler import replicas
 from outlook_addin_operator.addin.objects.environment import env, env_from
 from outlook_addin_operator.addin.objects.labels import CONTAINER, labels, metadata, selector
 from outlook_addin_operator.addin.objects.volumes import mounts, volumes
@@ -19,21 +20,26 @@ DRAIN_SECONDS: Final = 5
 """How long a pod that ends keeps serving, until nobody sends requests to it any more."""
 
 
-def build(view: AddinView, *, image: str, config_hash: str) -> Object:
+def build(view: AddinView, *, image: str, config_hash: str, live: Object | None = None) -> Object:
     """Return the Deployment.
 
     Args:
         view: The OutlookAddin.
         image: The image unless the spec names one.
         config_hash: Changes with everything that the pods read at their start, so that they are rolled.
+        live: The Deployment as it is, if there is one.
     """
     owner, spec = view.owner, view.spec
+    described, number = metadata(owner, owner.name), replicas(spec, live)
+    if live is not None and spec.get("autoscaling"):
+        # if the autoscaler sets another number meanwhile, ours must not overrule it: 409, and read again
+        described["resourceVersion"] = live["metadata"]["resourceVersion"]
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(owner, owner.name),
+        "metadata": described,
         "spec": {
-            "replicas": spec.get("replicas", 1),
+            **({} if number is None else {"replicas": number}),
             "selector": {"matchLabels": selector(owner)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": _pod_template(view, spec.get("image") or image, config_hash),

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from outlook_addin_operator.addin.objects import webhook_key
 from outlook_addin_operator.addin.objects.volumes import CA_DIR, CONFIG_FILES, TOKEN_DIR
-from outlook_addin_operator.addin.spec import WEBHOOK_KEY, AddinView
+from outlook_addin_operator.addin.spec import PREVIOUS_WEBHOOK_KEY, WEBHOOK_KEY, AddinView
 
 API_SERVER: Final = "kubernetes.default.svc,$(KUBERNETES_SERVICE_HOST)"
 """Never behind the proxy; the kubelet fills in the address."""
@@ -29,8 +29,10 @@ def env_from(view: AddinView) -> list[dict[str, Any]]:
 
 def _sync(view: AddinView) -> list[dict[str, Any]]:
     reference = {"name": webhook_key.name(view.owner), "key": WEBHOOK_KEY}
+    previous = {**reference, "key": PREVIOUS_WEBHOOK_KEY}
     return [
         {"name": "WEBHOOK_KEY", "valueFrom": {"secretKeyRef": reference}},
+        {"name": "WEBHOOK_KEY_PREVIOUS", "valueFrom": {"secretKeyRef": {**previous, "optional": True}}},
         {"name": "SERVICE_ACCOUNT_DIR", "value": TOKEN_DIR},
     ]
 

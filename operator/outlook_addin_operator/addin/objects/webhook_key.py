@@ -18,7 +18,10 @@ def name(owner: Owner) -> str:
 
 
 def build(owner: Owner, key: bytes) -> Object:
-    """Return the Secret; it is created once and never changed, because live subscriptions depend on it."""
+    """Return the Secret; it is created once and never changed by us, because live subscriptions depend on it.
+
+    Whoever changes the key moves the old one to ``previous``: it is accepted as well.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -28,9 +31,9 @@ def build(owner: Owner, key: bytes) -> Object:
     }
 
 
-def read(secret: Mapping[str, Any] | None) -> bytes | None:
-    """Return the key that a Secret holds; None if there is none that can be used."""
-    text = (secret or {}).get("data", {}).get(WEBHOOK_KEY)
+def read(secret: Mapping[str, Any] | None, name: str = WEBHOOK_KEY) -> bytes | None:
+    """Return the key that a Secret holds under a name; None if there is none that can be used."""
+    text = ((secret or {}).get("data") or {}).get(name)
     try:
         encoded = base64.b64decode(text or "").strip()
         key = base64.urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
