@@ -40,6 +40,7 @@ RUN python3 -m venv /opt/web \
 
 FROM ${PYTHON_IMAGE} AS base
 ENV HOME=/tmp \
+    USER=outlook-addin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1
