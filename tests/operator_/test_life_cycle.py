@@ -532,3 +532,14 @@ async def test_the_list_is_read_slowly(mill: Mill) -> None:
     await mill.compare()
     pages = mill.world.graph.requests["GET /v1.0/subscriptions 200"]
     assert sum(mill.slept) >= pages - 1
+
+
+async def test_a_replacement_that_stumbles_is_tried_again_within_seconds(mill: Mill) -> None:
+    await mill.run()
+    mill.world.graph.faults.rules = [Fault(operation="POST /v1.0/subscriptions", status=503, times=2)]
+    settings(mill)["deploymentAddinEndpoint"] = "elsewhere"
+    await mill.run()
+    [live] = mill.live
+    assert "/elsewhere/" in live.notification_url
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+    assert mill.status["failedRenewals"] == 0
