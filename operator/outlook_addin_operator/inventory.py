@@ -4,7 +4,7 @@ It only ever speeds up or groups; what is written follows from objects that were
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
@@ -87,6 +87,10 @@ class Inventory:
         place = (entry.addin, entry.mailbox)
         self._by_mailbox[place] = (*self._by_mailbox.get(place, ()), entry.key)
         return entry
+
+    def subscriptions(self) -> Collection[Key]:
+        """Return the keys of all CalendarSubscriptions."""
+        return self._addin_of.keys()
 
     def subscription(self, key: Key) -> SubscriptionEntry | None:
         """Return what is known of one CalendarSubscription."""

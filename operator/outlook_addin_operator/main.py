@@ -1,5 +1,7 @@
 """The operator's edge to Kopf, which watches and dispatches, and nothing more.
 
+Only CalendarSubscriptions, of which there may be tens of thousands, are watched without it (``watching.py``).
+
 Start it with ``kopf run --module outlook_addin_operator.main --standalone --all-namespaces``.
 
 No handler does I/O: each takes in an event, and the workers do the rest (see ``runtime.py``). Timers, daemons
@@ -89,13 +91,6 @@ async def on_addin(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """Take in an event of an OutlookAddin."""
     _note_list(event, memo)
     memo.runtime.agenda.addin(event["type"] == "DELETED", event["object"])
-
-
-@kopf.on.event(GROUP, VERSION, "calendarsubscriptions")
-async def on_subscription(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """Take in an event of a CalendarSubscription."""
-    _note_list(event, memo)
-    memo.runtime.agenda.subscription(event["type"] == "DELETED", event["object"])
 
 
 @kopf.on.event(*LEASES)

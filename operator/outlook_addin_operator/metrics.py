@@ -126,12 +126,11 @@ class Metrics:
         self.earliest_expiration.set(earliest.timestamp() if earliest else 0)
         self.queue_depth.set(depth)
 
-    def show_process(self, *, leading: bool, watch_lag: float, oldest_due: float, scheduled: int) -> None:
+    def show_process(self, *, leading: bool, watch_lag: float, oldest_due: float) -> None:
         """Take over what this process knows about itself."""
         self.leader.set(leading)
         self.watch_lag.set(watch_lag)
         self.oldest_due.set(oldest_due)
-        self.scheduled.set(scheduled)
 
     def serve(self, address: str, port: int) -> None:
         """Answer Prometheus from a thread of its own, for as long as the process lives."""
