@@ -209,8 +209,12 @@ class Runtime:
             await asyncio.sleep(HOUSEKEEPING)
 
     def _lag(self) -> float:
+        """Return for how long a watch has owed us something, although the API server answers the Lease."""
         keeper = self.leadership
-        return self._watch.lag(keeper.changed_at) if isinstance(keeper, LeaseKeeper) else 0.0
+        if not isinstance(keeper, LeaseKeeper):
+            return 0.0
+        owed = (keeper.changed_at - watch.heard for watch in self._watches)
+        return max(self._watch.lag(keeper.changed_at), *owed)
 
     def _fence(self) -> None:
         fence(self.leadership)

@@ -119,9 +119,9 @@ class SubscriptionWatch:
         """Set when everything was listed once."""
 
     @property
-    def silence(self) -> float:
-        """Seconds since the API server was last heard."""
-        return self._clock.monotonic() - self._heard
+    def heard(self) -> float:
+        """The monotonic time of the last page, event or bookmark."""
+        return self._heard
 
     async def run(self) -> None:
         """Follow until cancelled; whatever fails is tried again after a growing pause."""
