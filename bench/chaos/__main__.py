@@ -7,6 +7,7 @@ minutes instead of six days, so that a subscription is renewed as often in ten m
 import argparse
 import asyncio
 import json
+import logging
 import random
 import tempfile
 import time
@@ -229,6 +230,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="decides on the order of troubles")
     parser.add_argument("--seconds", type=float, help="how long it storms")
     arguments = parser.parse_args()
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # clients that are killed in the middle
     base = SHORT if arguments.short else FULL
     seconds = arguments.seconds or base.seconds
     size = Size(**{**vars(base), "seed": arguments.seed, "seconds": seconds})

@@ -338,6 +338,32 @@ async def test_who_carries_an_old_key_is_woken(mill: Mill) -> None:
     assert KEY in mill.woken
 
 
+# --- swept afterwards
+
+
+async def test_what_was_made_anew_is_swept_and_many_replacements_ask_once(mill: Mill) -> None:
+    add_ben(mill)
+    await mill.run()
+    await mill.run(BEN)
+    await mill.inspector.ask_for_sweeps()
+    assert "annotations" not in mill.cluster.objects[ADDIN]["metadata"]
+    settings(mill)["deploymentAddinEndpoint"] = "elsewhere"
+    for key in (KEY, BEN):
+        await mill.run(key)
+    assert mill.agenda.take_sweeps() == {ADDIN}
+    mill.agenda.want_sweep(ADDIN)
+    await mill.inspector.ask_for_sweeps()
+    asked = mill.cluster.objects[ADDIN]["metadata"]["annotations"]
+    assert asked["outlook-addin.dev/sync-requested"] == mill.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_a_routine_renewal_asks_for_no_sweep(mill: Mill) -> None:
+    await mill.run()
+    mill.clock.turn(minutes=24)
+    await mill.run()
+    assert mill.agenda.take_sweeps() == set()
+
+
 # --- suspended, switched off, idle
 
 
