@@ -93,7 +93,6 @@ async def on_addin(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     memo.runtime.agenda.addin(event["type"] == "DELETED", event["object"])
 
 
-@kopf.on.event(*LEASES)
 async def on_lease(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """Take in an event of the Lease that decides which operator works."""
     memo.runtime.lease(event["object"])
@@ -106,6 +105,8 @@ async def on_child(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
 
 for _child in CHILDREN:
     kopf.on.event(*_child)(on_child)
+if Settings.from_env(os.environ).sees_lease:
+    kopf.on.event(*LEASES)(on_lease)
 
 
 def _note_list(event: kopf.RawEvent, memo: kopf.Memo) -> None:

@@ -66,7 +66,7 @@ class Runtime:
         self.metrics = Metrics()
         self.namespace = settings.namespace or client.config.namespace
         self._clock = clock
-        self._watch = WatchAge(clock)
+        self._watch = WatchAge(clock) if settings.sees_lease else None
         self._schedule = Schedule(self._urgency)
         self.metrics.scheduled.set_function(lambda: len(self._schedule))
         self._inventory = Inventory()
@@ -128,7 +128,8 @@ class Runtime:
         """Take in an event of the Lease: the watch lives; and a Lease that nobody holds is to be had."""
         if body["metadata"]["namespace"] != self.namespace:
             return
-        self._watch.watched()
+        if self._watch is not None:
+            self._watch.watched()
         if isinstance(self.leadership, LeaseKeeper) and not (body.get("spec") or {}).get("holderIdentity"):
             self.leadership.nudge()
 
@@ -213,8 +214,10 @@ class Runtime:
         keeper = self.leadership
         if not isinstance(keeper, LeaseKeeper):
             return 0.0
-        owed = (keeper.changed_at - watch.heard for watch in self._watches)
-        return max(self._watch.lag(keeper.changed_at), *owed)
+        owed = [max(0.0, keeper.changed_at - watch.heard) for watch in self._watches]
+        if self._watch is not None:
+            owed.append(self._watch.lag(keeper.changed_at))
+        return max(owed)
 
     def _fence(self) -> None:
         fence(self.leadership)

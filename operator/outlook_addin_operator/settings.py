@@ -38,6 +38,11 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     """WATCH_NAMESPACES: the namespaces that Kopf is told to watch, with commas between; empty for all."""
 
+    @property
+    def sees_lease(self) -> bool:
+        """Whether the Lease is among what is watched."""
+        return not self.namespaces or self.namespace in self.namespaces
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings.

@@ -193,3 +193,16 @@ def test_the_settings_come_from_the_environment() -> None:
         {"WEB_IMAGE": "w", "LISTEN_ADDRESS": "127.0.0.2", "METRICS_PORT": "0", "POD_ID": "p"}
     )
     assert given == Settings("w", "127.0.0.2", 0, "p")
+
+
+def test_the_lease_is_watched_only_where_something_is_watched() -> None:
+    assert Settings.from_env({"POD_NAMESPACE": "system"}).sees_lease
+    assert Settings.from_env({"POD_NAMESPACE": "bank", "WATCH_NAMESPACES": "bank,other"}).sees_lease
+    assert not Settings.from_env({"POD_NAMESPACE": "system", "WATCH_NAMESPACES": "bank"}).sees_lease
+
+
+def test_spans_are_read_and_nought_switches_off() -> None:
+    given = Settings.from_env({"LEASE_DURATION": "0", "COMPARE_INTERVAL": "0"})
+    assert (given.lease_duration, given.compare_interval) == (0, 0)
+    assert Settings.from_env({"LEASE_DURATION": "0.1"}).lease_duration == 1
+    assert Settings.from_env({}).lease_duration == 30
