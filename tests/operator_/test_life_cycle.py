@@ -7,7 +7,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_operator.addin.objects import webhook_key
 from outlook_addin_operator.addin.objects.deployment import CONFIG_HASH
 from outlook_addin_operator.addin.plan import config_hash
-from outlook_addin_operator.addin.spec import Owner, view
+from outlook_addin_operator.addin.spec import AddinView, Owner, view
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.keys import Key
 from outlook_addin_operator.lease_keeper import NotLeadingError
@@ -569,3 +569,24 @@ async def test_a_replacement_that_stumbles_is_tried_again_within_seconds(mill: M
     assert "/elsewhere/" in live.notification_url
     assert mill.states()["Ready"] == ("True", "Subscribed")
     assert mill.status["failedRenewals"] == 0
+
+
+async def test_the_comparison_comes_round_and_not_before_its_time(mill: Mill) -> None:
+    await mill.run()
+    await mill.compare()
+    asked: list[datetime] = []
+
+    async def sleep(seconds: float) -> None:
+        mill.clock.turn(seconds=seconds)
+        if mill.clock.now() - began > timedelta(hours=2, minutes=30):
+            raise TimeoutError
+
+    async def compare(_addin: AddinView, _key: Key) -> None:
+        asked.append(mill.clock.now())
+
+    began = mill.clock.now()
+    mill.inspector._sleep = sleep
+    mill.inspector.compare = compare  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        await mill.inspector.run()
+    assert [moment - began for moment in asked] == [timedelta(hours=1), timedelta(hours=2)]
