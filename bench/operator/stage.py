@@ -82,8 +82,11 @@ class Stage:
                 return items
 
     async def writes(self) -> dict[str, int]:
-        """What the API server has written so far."""
-        return writes(await self.kubectl("get", "--raw", "/metrics"))
+        """What the API server has written so far; of the Events, only those that our operator reported."""
+        text = await self.kubectl("get", "--raw", f"/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events")
+        reporters = [each.get("reportingController", "") for each in json.loads(text)["items"]]
+        own = sum(reporter.startswith("outlook-addin") for reporter in reporters)
+        return writes(await self.kubectl("get", "--raw", "/metrics")) | {"events": own}
 
     async def writes_since(self, before: Mapping[str, int]) -> dict[str, int]:
         return added(before, await self.writes())
