@@ -89,7 +89,9 @@ class Runtime:
         }
         recorder = Recorder(self.cluster, clock, settings.instance)
         at_graph: dict[str, Any] = {"graph": self._graph, "metrics": self.metrics, "fence": self._fence}
-        self._addins = AddinReconciler(**shared, recorder=recorder, web_image=settings.web_image)
+        self._addins = AddinReconciler(
+            **shared, recorder=recorder, web_image=settings.web_image, graph=self._graph
+        )
         self._subscriptions = SubscriptionReconciler(**shared, **at_graph, recorder=recorder)
         self._inspector = Inspector(**shared, **at_graph, interval=settings.compare_interval)
         self._watches = [self._follow(client, namespace) for namespace in settings.namespaces or (None,)]
@@ -205,6 +207,7 @@ class Runtime:
                 leading=self.leadership.remaining > 0,
                 watch_lag=self._lag(),
                 oldest_due=self._schedule.oldest(now) if self.agenda.leading else 0.0,
+                credentials_end=self._addins.earliest_credential_expiration(),
             )
             await self._graph.close_retired()
             await asyncio.sleep(HOUSEKEEPING)

@@ -206,3 +206,16 @@ def test_spans_are_read_and_nought_switches_off() -> None:
     assert (given.lease_duration, given.compare_interval) == (0, 0)
     assert Settings.from_env({"LEASE_DURATION": "0.1"}).lease_duration == 1
     assert Settings.from_env({}).lease_duration == 30
+
+
+def test_the_process_shows_what_it_knows_about_itself() -> None:
+    metrics = Metrics()
+    end = datetime(2027, 1, 1, tzinfo=UTC)
+    metrics.show_process(leading=True, watch_lag=1.5, oldest_due=2, credentials_end=end)
+    text = generate_latest(metrics.registry).decode()
+    assert "outlook_addin_leader 1.0" in text
+    assert "outlook_addin_watch_age_seconds 1.5" in text
+    assert "outlook_addin_oldest_due_age_seconds 2.0" in text
+    assert metrics.credential_expiration._value.get() == end.timestamp()
+    metrics.show_process(leading=False, watch_lag=0, oldest_due=0, credentials_end=None)
+    assert metrics.credential_expiration._value.get() == 0
