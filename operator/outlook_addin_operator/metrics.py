@@ -10,6 +10,8 @@ REASONS: Final = frozenset(
     {
         "AccessDenied",
         "AddinNotFound",
+        "CABundleNotFound",
+        "CertificateInvalid",
         "ClaimedElsewhere",
         "CredentialsRefused",
         "Duplicate",
@@ -17,6 +19,7 @@ REASONS: Final = frozenset(
         "GraphError",
         "GraphUnreachable",
         "InvalidAddin",
+        "InvalidCABundle",
         "MailboxNotFound",
         "NotificationUrlRefused",
         "RequestRejected",

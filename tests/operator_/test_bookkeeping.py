@@ -1,16 +1,19 @@
 """What the operator keeps in memory between two events."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import generate_latest
 
+import outlook_addin_operator as operator_package
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.graph_access import proxy_for
 from outlook_addin_operator.inventory import Counts, Inventory
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
-from outlook_addin_operator.metrics import Metrics
+from outlook_addin_operator.metrics import REASONS, Metrics
 from outlook_addin_operator.ratelimit import TokenBucket
 from outlook_addin_operator.schedule import Schedule
 from outlook_addin_operator.settings import Settings
@@ -219,3 +222,10 @@ def test_the_process_shows_what_it_knows_about_itself() -> None:
     assert metrics.credential_expiration._value.get() == end.timestamp()
     metrics.show_process(leading=False, watch_lag=0, oldest_due=0, credentials_end=None)
     assert metrics.credential_expiration._value.get() == 0
+
+
+def test_every_reason_that_an_object_can_have_is_counted_by_its_name() -> None:
+    source = "".join(path.read_text() for path in Path(operator_package.__path__[0]).rglob("*.py"))
+    named = set(re.findall(r"""\b(?:Problem|Failure|Blocker)\(\s*"(\w+)\"""", source))
+    assert len(named) > 10
+    assert named <= REASONS
