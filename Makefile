@@ -33,6 +33,9 @@ bench: $(STATIC)/.built ## Measure, as ratios against a peer in the same run; re
 bench-operator: $(VENV)/.installed ## Measure the operator with up to 50,000 objects beside controller-runtime (about an hour)
 	$(BIN)/python -m bench.operator $(ARGS)
 
+chaos: $(VENV)/.installed ## Ten minutes of crashes and outages over 2,000 subscriptions (ARGS=--short: one minute)
+	$(BIN)/python -m bench.chaos $(ARGS)
+
 lock: $(VENV)/.installed ## Pin the newest allowed versions again, with hashes
 	$(BIN)/pip install --quiet uv
 	$(BIN)/python requirements/lock.py
@@ -56,4 +59,4 @@ $(STATIC)/.built: $(VENV)/.installed $(UI)/package-lock.json $(shell find $(UI) 
 	@cd $(UI) && ../../$(SANDBOX) run npm ci --silent && ../../$(SANDBOX) run npm run --silent build >/dev/null
 	@touch $@
 
-.PHONY: help demo test check bench bench-operator lock clean
+.PHONY: help demo test check bench bench-operator chaos lock clean

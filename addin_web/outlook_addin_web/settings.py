@@ -5,9 +5,12 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from outlook_addin_core.domain.config import AddinConfig
+
+if TYPE_CHECKING:
+    from outlook_addin_core.clients.credentials import Credential
 
 CONFIG_PATH: Final = "/home/node/app/addin/config/addin.json"
 KEY_LENGTH: Final = 32
@@ -28,6 +31,7 @@ class Settings:
         namespace: Where it lives.
         webhook_keys: What the clientState of Graph subscriptions is signed with; only while syncing.
         client_secret: Of the app registration, for Graph; only while syncing.
+        credential: What the app proves itself to Entra with; the client secret unless given.
         gateway_client_secret: Of the sync server at the Auth Gateway; only while syncing.
         ca_bundle: Certificates to trust in addition to the system's.
         listen_address: Where both ports listen.
@@ -41,6 +45,7 @@ class Settings:
     webhook_keys: tuple[bytes, ...] = field(default=(), repr=False)
     client_secret: str = field(default="", repr=False)
     gateway_client_secret: str = field(default="", repr=False)
+    credential: "Credential | None" = field(default=None, repr=False)
     ca_bundle: Path | None = None
     listen_address: str = "0.0.0.0"  # noqa: S104 - a pod listens on all of its addresses
     port: int = 8080
@@ -60,6 +65,7 @@ class Settings:
             namespace=environ.get("POD_NAMESPACE", ""),
             webhook_keys=_webhook_keys(environ.get("WEBHOOK_KEY", "")),
             client_secret=environ.get("CLIENT_SECRET", ""),
+            credential=_credential(environ),
             gateway_client_secret=environ.get("SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET", ""),
             ca_bundle=Path(bundle) if bundle else None,
             listen_address=environ.get("LISTEN_ADDRESS") or "0.0.0.0",  # noqa: S104 - see above
@@ -81,7 +87,7 @@ class Settings:
             "ADDIN_NAME": self.addin_name,
             "POD_NAMESPACE": self.namespace,
             "WEBHOOK_KEY": self.webhook_keys,
-            "CLIENT_SECRET": self.client_secret,
+            "CLIENT_SECRET": self.credential or self.client_secret,
             "SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET": self.gateway_client_secret,
         }
         missing = [name for name, value in needed.items() if not value]
@@ -101,6 +107,19 @@ def load_config(path: Path) -> AddinConfig:
     except OSError as error:
         raise SettingsError(f"ADDIN_CONFIG names {path}, which cannot be read ({error.strerror}).") from error
     return AddinConfig.from_json(text)
+
+
+def _credential(environ: Mapping[str, str]) -> "Credential | None":
+    """Return the certificate or federated token that was given; a client secret comes by itself."""
+    if not any(environ.get(name) for name in ("AZURE_FEDERATED_TOKEN_FILE", "CLIENT_CERTIFICATE_DIR")):
+        return None
+    # cryptography costs memory that an add-in with a client secret need not pay here
+    from outlook_addin_core.clients.credentials import from_environment  # noqa: PLC0415 - see above
+
+    try:
+        return from_environment(environ)
+    except ValueError as error:
+        raise SettingsError(f"CLIENT_CERTIFICATE_DIR cannot be used: {error}.") from error
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

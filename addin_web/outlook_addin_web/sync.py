@@ -222,7 +222,7 @@ class TenantEvents:
         tokens = TokenSource(
             self.config.tenant_authority(tenant_id),
             self.config.client_id,
-            self.settings.client_secret,
+            self.settings.credential or self.settings.client_secret,
             f"{self.config.graph_url}/.default",
             ca_bundle=self.settings.ca_bundle,
             observe=observe,

@@ -10,8 +10,8 @@ from typing import Any
 _SAMPLE = re.compile(r"^apiserver_request_total\{(?P<labels>[^}]*)\} (?P<value>\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
-BACKGROUND = frozenset({"leases", "tokenreviews", "subjectaccessreviews"})
-"""What an API server and its clients write by themselves, and reviews, which store nothing."""
+BACKGROUND = frozenset({"events", "leases", "tokenreviews", "subjectaccessreviews"})
+"""What a control plane writes by itself all the time, and reviews, which store nothing."""
 
 
 def writes(metrics: str) -> dict[str, int]:

@@ -82,8 +82,11 @@ class Stage:
                 return items
 
     async def writes(self) -> dict[str, int]:
-        """What the API server has written so far."""
-        return writes(await self.kubectl("get", "--raw", "/metrics"))
+        """What the API server has written so far; of the Events, only those that our operator reported."""
+        text = await self.kubectl("get", "--raw", f"/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events")
+        reporters = [each.get("reportingController", "") for each in json.loads(text)["items"]]
+        own = sum(reporter.startswith("outlook-addin") for reporter in reporters)
+        return writes(await self.kubectl("get", "--raw", "/metrics")) | {"events": own}
 
     async def writes_since(self, before: Mapping[str, int]) -> dict[str, int]:
         return added(before, await self.writes())
@@ -159,6 +162,14 @@ class Stage:
             history=[made.times.ends],
         )
 
+    async def _served(self) -> bool:
+        try:
+            for kind in ("outlookaddins", "calendarsubscriptions"):
+                await self.call("GET", f"{KIND}/{kind}", params={"limit": "1"})
+        except aiohttp.ClientResponseError:
+            return False
+        return True
+
     async def _listed(self, count: int) -> bool:
         page = await self.call("GET", SUBSCRIPTIONS, params={"limit": "1"})
         return bool(len(page["items"]) + page["metadata"].get("remainingItemCount", 0) == count)
@@ -178,7 +189,7 @@ class Stage:
         """Install the kinds, apply an OutlookAddin, and have the operator make one real subscription."""
         for path in ("crds/outlookaddins.yaml", "crds/calendarsubscriptions.yaml"):
             await self.kubectl("apply", "-f", str(ROOT / path))
-        await self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        await self._until("the kinds are served", self._served)
         agent = self.world.agents[0]
         bodies = [*credentials(self.world), addin(self.world, self.endpoint), subscription(agent)]
         await self._apply(*bodies, manager="outlook-addin-web")

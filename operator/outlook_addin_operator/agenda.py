@@ -38,6 +38,7 @@ class Agenda:
         self._clock = clock
         self._retry: set[Key] = set()
         self._check: set[Key] = set()
+        self._sweeps: set[Key] = set()
         self._spared: dict[Key, set[str]] = {}
         self.leading = True
         """Whether this process does the work; if not, due times follow what the one that does has written."""
@@ -124,6 +125,15 @@ class Agenda:
             self._check.remove(key)
             return True
         return False
+
+    def want_sweep(self, addin: Key) -> None:
+        """Take note that changes may have gone unseen in a mailbox of an OutlookAddin."""
+        self._sweeps.add(addin)
+
+    def take_sweeps(self) -> set[Key]:
+        """Return, once, the OutlookAddins whose mailboxes are to be swept."""
+        wanted, self._sweeps = self._sweeps, set()
+        return wanted
 
     def spare(self, addin: Key, user_id: str) -> None:
         """Take note that a Graph subscription was left behind on purpose."""

@@ -6,20 +6,42 @@ Secrets are neither listed nor watched: the operator sees those that an OutlookA
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, TypeAlias
 
+from outlook_addin_core.clients.credentials import (
+    CERTIFICATE_KEY,
+    FEDERATED_AUDIENCE,
+    PRIVATE_KEY_KEY,
+    ClientCertificate,
+    ClientSecret,
+    CredentialError,
+    load_certificate,
+)
+from outlook_addin_core.clients.errors import Unreachable
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_operator.addin.objects import webhook_key
-from outlook_addin_operator.addin.spec import GATEWAY_SECRET, GRAPH_SECRET, PREVIOUS_WEBHOOK_KEY, AddinView
-from outlook_addin_operator.cluster import Cluster
+from outlook_addin_operator.addin.spec import (
+    GATEWAY_SECRET,
+    GRAPH_SECRET,
+    PREVIOUS_WEBHOOK_KEY,
+    AddinView,
+    CredentialsType,
+)
+from outlook_addin_operator.cluster import Cluster, ClusterError, ForbiddenError
 from outlook_addin_operator.keys import Object
+
+TokenRequester: TypeAlias = Callable[[], Coroutine[Any, Any, str]]
 
 FRESH: Final = 60.0
 """Seconds for which an answer is used again."""
 
 _MOST = 1024
+_SECRET = CredentialsType.CLIENT_SECRET
+_CERTIFICATE_KEYS = (CERTIFICATE_KEY, PRIVATE_KEY_KEY)
 
 
 @dataclass(frozen=True)
@@ -35,11 +57,13 @@ class Credentials:
     """What proves who we are. Has no representation: it must not end up in a log.
 
     Args:
-        values: The used keys of the Secret that are there.
+        values: The used keys of the Secrets that are there.
         ca_bundle: PEM certificates to trust beside the system's; None if none are configured.
         webhook_key: The key of the client states; None while there is none.
-        previous_webhook_key: The one before, which subscriptions may still carry.
         problem: What is missing, if something is.
+        previous_webhook_key: The one before, which subscriptions may still carry.
+        credential: The client secret or certificate; None while there is none, and with workload identity.
+        federated: Asks for a token of the add-in's service account; only with workload identity.
     """
 
     values: Mapping[str, str]
@@ -47,12 +71,19 @@ class Credentials:
     webhook_key: bytes | None
     problem: Problem | None
     previous_webhook_key: bytes | None = None
+    credential: ClientSecret | ClientCertificate | None = None
+    federated: TokenRequester | None = None
 
     @property
     def fingerprint(self) -> str:
         """A digest that changes with the credentials; kept in memory only."""
         parts = [*sorted(f"{key}={value}" for key, value in self.values.items()), self.ca_bundle or ""]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the certificate ends, if that is what we have."""
+        return self.credential.expires if isinstance(self.credential, ClientCertificate) else None
 
 
 class CredentialsReader:
@@ -78,7 +109,31 @@ class CredentialsReader:
         bundle = (
             await self._get("ConfigMap", namespace, view.ca_bundle_ref[0]) if view.ca_bundle_ref else None
         )
-        return interpret(view, secret, own, bundle)
+        certificate = await self._certificate(view, secret)
+        found = interpret(view, secret, own, bundle, certificate)
+        if view.credentials_type is not CredentialsType.WORKLOAD_IDENTITY:
+            return found
+        return replace(found, federated=partial(self._federated, namespace, view.owner.name))
+
+    async def _certificate(self, view: AddinView, secret: Object | None) -> Object | None:
+        """Return the Secret with the certificate: the same one unless the spec names another."""
+        if view.credentials_type is not CredentialsType.CERTIFICATE:
+            return None
+        if view.certificate_secret_name == view.secret_name:
+            return secret
+        return await self._get("Secret", view.owner.namespace, view.certificate_secret_name)
+
+    async def _federated(self, namespace: str, name: str) -> str:
+        try:
+            return await self._cluster.service_account_token(namespace, name, audience=FEDERATED_AUDIENCE)
+        except ForbiddenError as error:
+            raise CredentialError(
+                "the operator may not ask for tokens of service accounts; install the component "
+                "manifests/components/workload-identity"
+            ) from error
+        except ClusterError as error:
+            message = "no token of the service account is to be had"
+            raise Unreachable(message, operation="kubernetes.token", excerpt=str(error)) from error
 
     async def _get(self, kind: str, namespace: str, name: str) -> Object | None:
         place, now = (kind, namespace, name), self._clock.monotonic()
@@ -100,36 +155,82 @@ def interpret(
     secret: Mapping[str, Any] | None,
     own: Mapping[str, Any] | None,
     bundle: Mapping[str, Any] | None,
+    certificate: Mapping[str, Any] | None = None,
 ) -> Credentials:
     """Return what the objects hold, and what is missing for synchronisation."""
-    values = {key: text for key in (GRAPH_SECRET, GATEWAY_SECRET) if (text := _text(secret, key))}
+    values = _values(view, secret, certificate)
     reference = view.ca_bundle_ref
     ca_bundle = ((bundle or {}).get("data") or {}).get(reference[1]) if reference else None
+    problem = _missing(view, secret, certificate, values) or _no_bundle(view, ca_bundle)
+    credential: ClientSecret | ClientCertificate | None = None
+    if problem is None:
+        credential, problem = _credential(view, values)
     return Credentials(
         values=values,
         ca_bundle=ca_bundle,
         webhook_key=webhook_key.read(own),
-        problem=_problem(view, secret, values, ca_bundle),
+        problem=problem,
         previous_webhook_key=webhook_key.read(own, PREVIOUS_WEBHOOK_KEY),
+        credential=credential,
     )
 
 
-def _problem(
-    view: AddinView, secret: Mapping[str, Any] | None, values: Mapping[str, str], ca_bundle: str | None
+def _values(
+    view: AddinView, secret: Mapping[str, Any] | None, certificate: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Return what is there of what is used."""
+    own = (GRAPH_SECRET, GATEWAY_SECRET) if view.credentials_type is _SECRET else (GATEWAY_SECRET,)
+    found = {key: text for key in own if (text := _text(secret, key))}
+    if view.credentials_type is CredentialsType.CERTIFICATE:
+        found |= {key: text for key in _CERTIFICATE_KEYS if (text := _text(certificate, key))}
+    return found
+
+
+def _missing(
+    view: AddinView,
+    secret: Mapping[str, Any] | None,
+    certificate: Mapping[str, Any] | None,
+    values: Mapping[str, str],
 ) -> Problem | None:
-    if secret is None:
-        message = (
-            f"Secret {view.secret_name} does not exist; create it with {GRAPH_SECRET} and {GATEWAY_SECRET}."
-        )
-        return Problem("SecretNotFound", message)
-    missing = [key for key in (GRAPH_SECRET, GATEWAY_SECRET) if key not in values]
-    if missing:
-        keys = " and ".join(missing)
-        return Problem("SecretKeyMissing", f"Secret {view.secret_name} has no value for {keys}; add it.")
-    if view.ca_bundle_ref and not ca_bundle:
-        name, key = view.ca_bundle_ref
-        return Problem("CABundleNotFound", f"ConfigMap {name} with the key {key} does not exist; create it.")
+    """Name the first Secret that does not exist or lacks something."""
+    needed: list[tuple[str, Mapping[str, Any] | None, tuple[str, ...]]] = [
+        (view.secret_name, secret, (GATEWAY_SECRET,))
+    ]
+    if view.credentials_type is _SECRET:
+        needed = [(view.secret_name, secret, (GRAPH_SECRET, GATEWAY_SECRET))]
+    elif view.credentials_type is CredentialsType.CERTIFICATE:
+        needed.append((view.certificate_secret_name, certificate, _CERTIFICATE_KEYS))
+    for name, body, keys in needed:
+        if body is None:
+            message = f"Secret {name} does not exist; create it with {' and '.join(keys)}."
+            return Problem("SecretNotFound", message)
+        missing = " and ".join(key for key in keys if key not in values)
+        if missing:
+            return Problem("SecretKeyMissing", f"Secret {name} has no value for {missing}; add it.")
     return None
+
+
+def _no_bundle(view: AddinView, ca_bundle: str | None) -> Problem | None:
+    if not view.ca_bundle_ref or ca_bundle:
+        return None
+    name, key = view.ca_bundle_ref
+    return Problem("CABundleNotFound", f"ConfigMap {name} with the key {key} does not exist; create it.")
+
+
+def _credential(
+    view: AddinView, values: Mapping[str, str]
+) -> tuple[ClientSecret | ClientCertificate | None, Problem | None]:
+    match view.credentials_type:
+        case CredentialsType.CLIENT_SECRET:
+            return ClientSecret(values[GRAPH_SECRET]), None
+        case CredentialsType.WORKLOAD_IDENTITY:
+            return None, None
+        case CredentialsType.CERTIFICATE:
+            try:
+                return load_certificate(values[CERTIFICATE_KEY], values[PRIVATE_KEY_KEY]), None
+            except CredentialError as error:
+                message = f"Secret {view.certificate_secret_name} cannot be used: {error}."
+                return None, Problem("CertificateInvalid", message)
 
 
 def _text(secret: Mapping[str, Any] | None, key: str) -> str:

@@ -1,5 +1,6 @@
 """One Graph client per add-in and tenant, kept for as long as what it was made from stays the same."""
 
+import asyncio
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
@@ -10,12 +11,15 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from outlook_addin_core.clients.credentials import Credential, FederatedToken
+from outlook_addin_core.clients.errors import Unreachable
+from outlook_addin_core.clients.graph_applications import GraphApplications
 from outlook_addin_core.clients.graph_subscriptions import GraphSubscriptions
-from outlook_addin_core.clients.http import make_client, trust
+from outlook_addin_core.clients.http import TIMEOUT, make_client, trust
 from outlook_addin_core.clients.tokens import TokenSource
 from outlook_addin_core.domain.clock import Clock
-from outlook_addin_operator.addin.spec import GRAPH_SECRET, AddinView
-from outlook_addin_operator.credentials import Credentials
+from outlook_addin_operator.addin.spec import AddinView
+from outlook_addin_operator.credentials import Credentials, TokenRequester
 from outlook_addin_operator.ratelimit import TokenBucket
 
 RETIREMENT: Final = 300.0
@@ -27,6 +31,7 @@ class GraphAccess:
     """What a reconcile needs to work on subscriptions in one tenant."""
 
     subscriptions: GraphSubscriptions
+    applications: GraphApplications
     bucket: TokenBucket
     client: httpx2.AsyncClient
     tokens: TokenSource
@@ -101,7 +106,7 @@ class GraphAccessCache:
         tokens = TokenSource(
             authority,
             config.client_id,
-            credentials.values[GRAPH_SECRET],
+            _credential(credentials),
             f"{config.graph_url}/.default",
             ca_bundle=bundle,
             transport=httpx2.HTTPTransport(verify=context, proxy=entra_proxy) if entra_proxy else None,
@@ -109,7 +114,8 @@ class GraphAccessCache:
         )
         bucket = self._buckets.setdefault((config.client_id, tenant_id), TokenBucket(self._clock))
         subscriptions = GraphSubscriptions(client, tokens, observe=self._observe)
-        return GraphAccess(subscriptions, bucket, client, tokens, fingerprint)
+        applications = GraphApplications(client, tokens, observe=self._observe)
+        return GraphAccess(subscriptions, applications, bucket, client, tokens, fingerprint)
 
     def _bundle(self, pem: str | None) -> Path | None:
         """Return a file with the certificates: TLS libraries read authorities from files."""
@@ -119,6 +125,31 @@ class GraphAccessCache:
         if not path.exists():
             path.write_text(pem)
         return path
+
+
+def _credential(credentials: Credentials) -> Credential:
+    """Return what the tokens are asked for with."""
+    if credentials.federated is not None:
+        return FederatedToken(_from_thread(credentials.federated))
+    if credentials.credential is None:
+        raise ValueError(
+            "nothing is asked of Graph while the credentials have a problem"
+        )  # decide() sees to it
+    return credentials.credential
+
+
+def _from_thread(ask: TokenRequester) -> Callable[[], str]:
+    """Return a function that asks on this event loop, for msal, which works in a thread."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> str:
+        try:
+            return asyncio.run_coroutine_threadsafe(ask(), loop).result(TIMEOUT)
+        except TimeoutError as error:
+            message = "the API server gave no token in time"
+            raise Unreachable(message, operation="kubernetes.token") from error
+
+    return read
 
 
 def proxy_for(url: str, proxy: Mapping[str, Any]) -> str | None:
@@ -138,4 +169,5 @@ def _matches(host: str, pattern: str) -> bool:
 def _fingerprint(view: AddinView, credentials: Credentials) -> str:
     config = view.config
     parts = (config.client_id, config.authority, config.graph_url, str(view.spec.get("proxy")))
-    return hashlib.sha256("\0".join((*parts, credentials.fingerprint)).encode()).hexdigest()
+    kind = view.credentials_type.value
+    return hashlib.sha256("\0".join((*parts, kind, credentials.fingerprint)).encode()).hexdigest()

@@ -4,9 +4,10 @@ It only ever speeds up or groups; what is written follows from objects that were
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from sys import intern
 from typing import Any
 
@@ -20,7 +21,7 @@ class SubscriptionEntry:
 
     Args:
         mailbox: Tenant and user.
-        age: Sorts older objects first; the uid decides between objects of one second.
+        age: Sorts older objects first.
         notification_url: Where its Graph subscription sends notifications; empty if it has none.
         key_id: Which webhook key that carries; empty if that is not known.
     """
@@ -28,7 +29,7 @@ class SubscriptionEntry:
     key: Key
     addin: Key
     mailbox: tuple[str, str]
-    age: tuple[str, str]
+    age: str
     ready: bool
     failing: bool
     reason: str
@@ -40,14 +41,14 @@ class SubscriptionEntry:
     @classmethod
     def of(cls, key: Key, body: Mapping[str, Any]) -> "SubscriptionEntry":
         """Take note of an object."""
-        spec, status, metadata = body["spec"], body.get("status") or {}, body["metadata"]
+        spec, status = body["spec"], body.get("status") or {}
         ready = find(status.get("conditions") or (), "Ready")
         is_ready = ready is not None and ready["status"] == "True"
         return cls(
             key=key,
-            addin=Key(ADDIN, key.namespace, intern(spec["addinRef"]["name"])),
+            addin=_addin_key(key.namespace, spec["addinRef"]["name"]),
             mailbox=(intern(spec["tenantId"]), spec["userId"]),
-            age=(metadata["creationTimestamp"], metadata["uid"]),
+            age=age_of(body),
             ready=is_ready,
             failing=not spec.get("suspend") and (not is_ready or is_true(body, "RenewalOverdue")),
             reason=intern(ready["reason"]) if ready else "Unknown",
@@ -58,6 +59,17 @@ class SubscriptionEntry:
             deleting=is_deleting(body),
             key_id=intern(status.get("webhookKeyId") or ""),
         )
+
+
+def age_of(body: Mapping[str, Any]) -> str:
+    """Return what sorts objects by their age; the uid decides between objects of one second."""
+    return f"{body['metadata']['creationTimestamp']}/{body['metadata']['uid']}"
+
+
+@lru_cache(maxsize=1024)
+def _addin_key(namespace: str, name: str) -> Key:
+    """Return the same key to all who name the same add-in: one object instead of thousands."""
+    return Key(ADDIN, namespace, name)
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ class Inventory:
     def __init__(self) -> None:
         self._subscriptions: dict[Key, dict[Key, SubscriptionEntry]] = {}
         self._addin_of: dict[Key, Key] = {}
-        self._by_mailbox: dict[tuple[Key, tuple[str, str]], tuple[Key, ...]] = {}
+        self._by_mailbox: dict[Key, dict[tuple[str, str], tuple[Key, ...]]] = {}
         self._clients: dict[Key, str] = {}
 
     def put_subscription(self, body: Mapping[str, Any], kind: str) -> SubscriptionEntry:
@@ -84,9 +96,13 @@ class Inventory:
         self.drop_subscription(entry.key)
         self._subscriptions.setdefault(entry.addin, {})[entry.key] = entry
         self._addin_of[entry.key] = entry.addin
-        place = (entry.addin, entry.mailbox)
-        self._by_mailbox[place] = (*self._by_mailbox.get(place, ()), entry.key)
+        mailboxes = self._by_mailbox.setdefault(entry.addin, {})
+        mailboxes[entry.mailbox] = (*mailboxes.get(entry.mailbox, ()), entry.key)
         return entry
+
+    def subscriptions(self) -> Collection[Key]:
+        """Return the keys of all CalendarSubscriptions."""
+        return self._addin_of.keys()
 
     def subscription(self, key: Key) -> SubscriptionEntry | None:
         """Return what is known of one CalendarSubscription."""
@@ -101,12 +117,12 @@ class Inventory:
         entry = self._subscriptions[addin].pop(key)
         if not self._subscriptions[addin]:
             del self._subscriptions[addin]
-        place = (addin, entry.mailbox)
-        others = tuple(other for other in self._by_mailbox[place] if other != key)
+        mailboxes = self._by_mailbox[addin]
+        others = tuple(other for other in mailboxes.pop(entry.mailbox) if other != key)
         if others:
-            self._by_mailbox[place] = others
-        else:
-            del self._by_mailbox[place]
+            mailboxes[entry.mailbox] = others
+        if not mailboxes:
+            del self._by_mailbox[addin]
         return entry
 
     def siblings(self, key: Key) -> list[SubscriptionEntry]:
@@ -117,7 +133,7 @@ class Inventory:
         entry = self.subscription(key)
         if entry is None:
             return []
-        keys = self._by_mailbox[(entry.addin, entry.mailbox)]
+        keys = self._by_mailbox[entry.addin][entry.mailbox]
         found = [self._subscriptions[entry.addin][other] for other in keys if other != key]
         return sorted(found, key=lambda other: other.age)
 

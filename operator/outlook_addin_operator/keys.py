@@ -1,6 +1,7 @@
 """What is reconciled is named by kind, namespace and name: a child's event knows no more of its owner."""
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Any, Final, NamedTuple, TypeAlias
 
 ADDIN: Final = "OutlookAddin"
@@ -29,7 +30,7 @@ class Key(NamedTuple):
 def key_of(kind: str, body: Mapping[str, Any]) -> Key:
     """Return the key of an object that the API server returned."""
     metadata = body["metadata"]
-    return Key(kind, metadata["namespace"], metadata["name"])
+    return Key(kind, intern(metadata["namespace"]), metadata["name"])
 
 
 def has_finalizer(body: Mapping[str, Any]) -> bool:

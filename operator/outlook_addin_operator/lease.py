@@ -117,6 +117,10 @@ class Elector:
                 self._write()
         except LeaseConflictError:
             self._renewed, self._record = None, None
+        except LeaseError:
+            if self._record is not None and self._record.holder == self._identity:
+                self._record = None  # it may be gone: look before the next write
+            raise
 
     def release(self) -> None:
         """Let go of the Lease, so that another takes it at once. Raises LeaseError."""
@@ -129,6 +133,8 @@ class Elector:
         found = self._store.read()
         if found != self._record:
             self._record, self._seen_at = found, self._clock.monotonic()
+        if found is None or found.holder != self._identity:
+            self._renewed = None
 
     def _is_free(self, record: LeaseRecord) -> bool:
         if record.holder in {"", self._identity}:

@@ -1,5 +1,7 @@
 """The operator's edge to Kopf, which watches and dispatches, and nothing more.
 
+Only CalendarSubscriptions, of which there may be tens of thousands, are watched without it (``watching.py``).
+
 Start it with ``kopf run --module outlook_addin_operator.main --standalone --all-namespaces``.
 
 No handler does I/O: each takes in an event, and the workers do the rest (see ``runtime.py``). Timers, daemons
@@ -91,14 +93,6 @@ async def on_addin(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     memo.runtime.agenda.addin(event["type"] == "DELETED", event["object"])
 
 
-@kopf.on.event(GROUP, VERSION, "calendarsubscriptions")
-async def on_subscription(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """Take in an event of a CalendarSubscription."""
-    _note_list(event, memo)
-    memo.runtime.agenda.subscription(event["type"] == "DELETED", event["object"])
-
-
-@kopf.on.event(*LEASES)
 async def on_lease(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """Take in an event of the Lease that decides which operator works."""
     memo.runtime.lease(event["object"])
@@ -111,6 +105,8 @@ async def on_child(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
 
 for _child in CHILDREN:
     kopf.on.event(*_child)(on_child)
+if Settings.from_env(os.environ).sees_lease:
+    kopf.on.event(*LEASES)(on_lease)
 
 
 def _note_list(event: kopf.RawEvent, memo: kopf.Memo) -> None:

@@ -10,6 +10,8 @@ REASONS: Final = frozenset(
     {
         "AccessDenied",
         "AddinNotFound",
+        "CABundleNotFound",
+        "CertificateInvalid",
         "ClaimedElsewhere",
         "CredentialsRefused",
         "Duplicate",
@@ -17,6 +19,7 @@ REASONS: Final = frozenset(
         "GraphError",
         "GraphUnreachable",
         "InvalidAddin",
+        "InvalidCABundle",
         "MailboxNotFound",
         "NotificationUrlRefused",
         "RequestRejected",
@@ -89,6 +92,11 @@ class Metrics:
         self.scheduled = Gauge(
             "outlook_addin_scheduled_objects", "Objects with a due time.", registry=registry
         )
+        self.credential_expiration = Gauge(
+            "outlook_addin_credential_expiration_timestamp_seconds",
+            "When the first of the client secrets and certificates ends; 0 if that is not known.",
+            registry=registry,
+        )
         self.replacement_gap = Histogram(
             "outlook_addin_replacement_gap_seconds",
             "For how long a mailbox had no Graph subscription because it had to be replaced.",
@@ -126,12 +134,14 @@ class Metrics:
         self.earliest_expiration.set(earliest.timestamp() if earliest else 0)
         self.queue_depth.set(depth)
 
-    def show_process(self, *, leading: bool, watch_lag: float, oldest_due: float, scheduled: int) -> None:
+    def show_process(
+        self, *, leading: bool, watch_lag: float, oldest_due: float, credentials_end: datetime | None
+    ) -> None:
         """Take over what this process knows about itself."""
         self.leader.set(leading)
         self.watch_lag.set(watch_lag)
         self.oldest_due.set(oldest_due)
-        self.scheduled.set(scheduled)
+        self.credential_expiration.set(credentials_end.timestamp() if credentials_end else 0)
 
     def serve(self, address: str, port: int) -> None:
         """Answer Prometheus from a thread of its own, for as long as the process lives."""

@@ -34,6 +34,7 @@ from outlook_addin_operator.schedule import Schedule
 from outlook_addin_operator.settings import Settings
 from outlook_addin_operator.subscription.inspector import Inspector
 from outlook_addin_operator.subscription.reconciler import SubscriptionReconciler
+from outlook_addin_operator.watching import SubscriptionWatch, connect
 from outlook_addin_operator.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -65,8 +66,9 @@ class Runtime:
         self.metrics = Metrics()
         self.namespace = settings.namespace or client.config.namespace
         self._clock = clock
-        self._watch = WatchAge(clock)
-        self._schedule = Schedule()
+        self._watch = WatchAge(clock) if settings.sees_lease else None
+        self._schedule = Schedule(self._urgency)
+        self.metrics.scheduled.set_function(lambda: len(self._schedule))
         self._inventory = Inventory()
         self._graph = GraphAccessCache(clock, self.metrics.observe_request)
         self._workers = Workers(
@@ -87,9 +89,12 @@ class Runtime:
         }
         recorder = Recorder(self.cluster, clock, settings.instance)
         at_graph: dict[str, Any] = {"graph": self._graph, "metrics": self.metrics, "fence": self._fence}
-        self._addins = AddinReconciler(**shared, recorder=recorder, web_image=settings.web_image)
+        self._addins = AddinReconciler(
+            **shared, recorder=recorder, web_image=settings.web_image, graph=self._graph
+        )
         self._subscriptions = SubscriptionReconciler(**shared, **at_graph, recorder=recorder)
         self._inspector = Inspector(**shared, **at_graph, interval=settings.compare_interval)
+        self._watches = [self._follow(client, namespace) for namespace in settings.namespaces or (None,)]
         self._listed_at = clock.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -99,7 +104,8 @@ class Runtime:
         if isinstance(self.leadership, LeaseKeeper):
             self.leadership.start()
         mains = (self._lead(self._work), self._lead(self._inspector.run), self._keep_house())
-        self._tasks = [asyncio.create_task(main) for main in mains]
+        watches = (watch.run() for watch in self._watches)
+        self._tasks = [asyncio.create_task(main) for main in (*mains, *watches)]
         for task in self._tasks:
             task.add_done_callback(_report)
 
@@ -124,7 +130,8 @@ class Runtime:
         """Take in an event of the Lease: the watch lives; and a Lease that nobody holds is to be had."""
         if body["metadata"]["namespace"] != self.namespace:
             return
-        self._watch.watched()
+        if self._watch is not None:
+            self._watch.watched()
         if isinstance(self.leadership, LeaseKeeper) and not (body.get("spec") or {}).get("holderIdentity"):
             self.leadership.nudge()
 
@@ -148,7 +155,7 @@ class Runtime:
     async def _work(self) -> None:
         """Wait until all objects are known, because the oldest and the earliest come first."""
         began = self._clock.monotonic()
-        while self._clock.monotonic() - self._listed_at < QUIET:
+        while not self._all_known():
             if self._clock.monotonic() - began > LONGEST_LIST:
                 break
             await asyncio.sleep(QUIET / 4)
@@ -157,6 +164,27 @@ class Runtime:
             await self._workers.run()
         finally:
             self.agenda.leading = isinstance(self.leadership, Alone)
+
+    def _all_known(self) -> bool:
+        quiet = self._clock.monotonic() - self._listed_at >= QUIET
+        return quiet and all(watch.complete.is_set() for watch in self._watches)
+
+    def _follow(self, client: lightkube.AsyncClient, namespace: str | None) -> SubscriptionWatch:
+        return SubscriptionWatch(
+            connect(client),
+            namespace,
+            take=self.agenda.subscription,
+            known=self._inventory.subscriptions,
+            vanished=self.agenda.vanished,
+            clock=self._clock,
+        )
+
+    def _urgency(self, key: Key) -> float | None:
+        """What ends first comes first; an OutlookAddin, on which many depend, before everything."""
+        if key.kind == ADDIN:
+            return 0.0
+        entry = self._inventory.subscription(key)
+        return entry.expiration.timestamp() if entry is not None and entry.expiration else None
 
     async def _reconcile(self, key: Key) -> datetime | None:
         try:
@@ -179,14 +207,20 @@ class Runtime:
                 leading=self.leadership.remaining > 0,
                 watch_lag=self._lag(),
                 oldest_due=self._schedule.oldest(now) if self.agenda.leading else 0.0,
-                scheduled=len(self._schedule),
+                credentials_end=self._addins.earliest_credential_expiration(),
             )
             await self._graph.close_retired()
             await asyncio.sleep(HOUSEKEEPING)
 
     def _lag(self) -> float:
+        """Return for how long a watch has owed us something, although the API server answers the Lease."""
         keeper = self.leadership
-        return self._watch.lag(keeper.changed_at) if isinstance(keeper, LeaseKeeper) else 0.0
+        if not isinstance(keeper, LeaseKeeper):
+            return 0.0
+        owed = [max(0.0, keeper.changed_at - watch.heard) for watch in self._watches]
+        if self._watch is not None:
+            owed.append(self._watch.lag(keeper.changed_at))
+        return max(owed)
 
     def _fence(self) -> None:
         fence(self.leadership)

@@ -35,6 +35,14 @@ class Settings:
     compare_interval: float = 6 * 3600.0
     """COMPARE_INTERVAL: seconds between two comparisons with what Graph has; 0 for none."""
 
+    namespaces: tuple[str, ...] = ()
+    """WATCH_NAMESPACES: the namespaces that Kopf is told to watch, with commas between; empty for all."""
+
+    @property
+    def sees_lease(self) -> bool:
+        """Whether the Lease is among what is watched."""
+        return not self.namespaces or self.namespace in self.namespaces
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings.
@@ -49,6 +57,7 @@ class Settings:
             instance=(environ.get("POD_ID") or cls.instance)[:128],
             workers=max(1, int(environ.get("WORKERS") or cls.workers)),
             namespace=environ.get("POD_NAMESPACE") or None,
+            namespaces=tuple(filter(None, environ.get("WATCH_NAMESPACES", "").replace(" ", "").split(","))),
             lease_duration=_seconds(environ, "LEASE_DURATION", cls.lease_duration, least=1),
             compare_interval=_seconds(environ, "COMPARE_INTERVAL", cls.compare_interval, least=0.1),
         )

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from outlook_addin_core.domain.clock import Clock
+from outlook_addin_operator.cluster import ClusterError
 from outlook_addin_operator.keys import Key
 from outlook_addin_operator.schedule import Schedule
 
@@ -126,7 +127,7 @@ class Workers:
             self._observe(key.kind, self._clock.monotonic() - started)
 
     def _failed(self, key: Key, error: Exception) -> datetime:
-        """Log the first failure with its trace, the following ones in a line."""
+        """Log the first failure with its trace, unless the API server is to blame; the others in a line."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         rest = pause(failures)
         logger.warning(
@@ -137,6 +138,6 @@ class Workers:
             failures,
             type(error).__name__,
             rest.total_seconds(),
-            exc_info=error if failures == 1 else None,
+            exc_info=error if failures == 1 and not isinstance(error, ClusterError) else None,
         )
         return self._clock.now() + rest

@@ -107,3 +107,13 @@ def test_a_service_that_asks_to_wait_is_obeyed(
 
 def test_without_an_expiration_only_the_pause_counts() -> None:
     assert next_attempt(NOW, 3, None, None) == NOW + timedelta(seconds=40)
+
+
+def test_towards_the_end_attempts_become_more_frequent() -> None:
+    now, end, attempts = NOW, NOW + timedelta(minutes=6), 0
+    while now < end:
+        attempts += 1
+        now = next_attempt(now, attempts, end)
+    assert attempts > 8
+    assert next_attempt(NOW, 9, NOW + timedelta(minutes=4)) == NOW + timedelta(minutes=2)
+    assert next_attempt(NOW, 9, NOW + timedelta(seconds=15)) == NOW + timedelta(seconds=10)

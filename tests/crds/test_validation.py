@@ -69,7 +69,10 @@ def test_the_smallest_addin_gets_the_documented_defaults(apply: Callable[[JSON],
     assert spec["syncServer"]["enabled"] is False
     assert spec["syncServer"]["pollingCronInterval"] == "*/1 * * * *"
     assert spec["logLevel"] == "info"
-    assert spec["credentials"] == {"secretRef": {"name": "outlook-addin-secrets"}}
+    assert spec["credentials"] == {
+        "type": "ClientSecret",
+        "secretRef": {"name": "outlook-addin-secrets"},
+    }
 
 
 SYNC = {"enabled": True, "authGateway": {"clientId": "gateway"}}

@@ -1,16 +1,19 @@
 """What the operator keeps in memory between two events."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import generate_latest
 
+import outlook_addin_operator as operator_package
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.graph_access import proxy_for
 from outlook_addin_operator.inventory import Counts, Inventory
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
-from outlook_addin_operator.metrics import Metrics
+from outlook_addin_operator.metrics import REASONS, Metrics
 from outlook_addin_operator.ratelimit import TokenBucket
 from outlook_addin_operator.schedule import Schedule
 from outlook_addin_operator.settings import Settings
@@ -193,3 +196,36 @@ def test_the_settings_come_from_the_environment() -> None:
         {"WEB_IMAGE": "w", "LISTEN_ADDRESS": "127.0.0.2", "METRICS_PORT": "0", "POD_ID": "p"}
     )
     assert given == Settings("w", "127.0.0.2", 0, "p")
+
+
+def test_the_lease_is_watched_only_where_something_is_watched() -> None:
+    assert Settings.from_env({"POD_NAMESPACE": "system"}).sees_lease
+    assert Settings.from_env({"POD_NAMESPACE": "bank", "WATCH_NAMESPACES": "bank,other"}).sees_lease
+    assert not Settings.from_env({"POD_NAMESPACE": "system", "WATCH_NAMESPACES": "bank"}).sees_lease
+
+
+def test_spans_are_read_and_nought_switches_off() -> None:
+    given = Settings.from_env({"LEASE_DURATION": "0", "COMPARE_INTERVAL": "0"})
+    assert (given.lease_duration, given.compare_interval) == (0, 0)
+    assert Settings.from_env({"LEASE_DURATION": "0.1"}).lease_duration == 1
+    assert Settings.from_env({}).lease_duration == 30
+
+
+def test_the_process_shows_what_it_knows_about_itself() -> None:
+    metrics = Metrics()
+    end = datetime(2027, 1, 1, tzinfo=UTC)
+    metrics.show_process(leading=True, watch_lag=1.5, oldest_due=2, credentials_end=end)
+    text = generate_latest(metrics.registry).decode()
+    assert "outlook_addin_leader 1.0" in text
+    assert "outlook_addin_watch_age_seconds 1.5" in text
+    assert "outlook_addin_oldest_due_age_seconds 2.0" in text
+    assert metrics.credential_expiration._value.get() == end.timestamp()
+    metrics.show_process(leading=False, watch_lag=0, oldest_due=0, credentials_end=None)
+    assert metrics.credential_expiration._value.get() == 0
+
+
+def test_every_reason_that_an_object_can_have_is_counted_by_its_name() -> None:
+    source = "".join(path.read_text() for path in Path(operator_package.__path__[0]).rglob("*.py"))
+    named = set(re.findall(r"""\b(?:Problem|Failure|Blocker)\(\s*"(\w+)\"""", source))
+    assert len(named) > 10
+    assert named <= REASONS

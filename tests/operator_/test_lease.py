@@ -61,7 +61,9 @@ class MemoryLease:
 
     def replace(self, record: LeaseRecord) -> LeaseRecord:
         self._work()
-        if self.record is None or record.version != self.record.version:
+        if self.record is None:
+            raise LeaseError("gone")
+        if record.version != self.record.version:
             raise LeaseConflictError("old")
         self.record = replace(record, version=str(int(record.version) + 1))
         return self.record
@@ -179,6 +181,23 @@ def test_who_was_overruled_stops_and_looks_again(
     first.step()
     assert store.record.holder == "third"
     assert clock.seconds == 1000
+
+
+def test_a_lease_that_somebody_deleted_is_made_again(
+    pair: tuple[Elector, Elector], clock: Clock, store: MemoryLease
+) -> None:
+    first, second = pair
+    store.record = None
+    with pytest.raises(LeaseError):
+        first.step()
+    second.step()
+    assert second.remaining == 20
+    first.step()
+    assert first.remaining == 0
+    clock.seconds += 5
+    second.step()
+    first.step()
+    assert (first.remaining, second.remaining) == (0, 20)
 
 
 def test_a_process_that_was_restarted_is_another_one(clock: Clock, store: MemoryLease) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_operator.addin.objects import webhook_key
 from outlook_addin_operator.addin.objects.deployment import CONFIG_HASH
 from outlook_addin_operator.addin.plan import config_hash
-from outlook_addin_operator.addin.spec import Owner, view
+from outlook_addin_operator.addin.spec import AddinView, Owner, view
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.keys import Key
 from outlook_addin_operator.lease_keeper import NotLeadingError
@@ -338,6 +338,32 @@ async def test_who_carries_an_old_key_is_woken(mill: Mill) -> None:
     assert KEY in mill.woken
 
 
+# --- swept afterwards
+
+
+async def test_what_was_made_anew_is_swept_and_many_replacements_ask_once(mill: Mill) -> None:
+    add_ben(mill)
+    await mill.run()
+    await mill.run(BEN)
+    await mill.inspector.ask_for_sweeps()
+    assert "annotations" not in mill.cluster.objects[ADDIN]["metadata"]
+    settings(mill)["deploymentAddinEndpoint"] = "elsewhere"
+    for key in (KEY, BEN):
+        await mill.run(key)
+    assert mill.agenda.take_sweeps() == {ADDIN}
+    mill.agenda.want_sweep(ADDIN)
+    await mill.inspector.ask_for_sweeps()
+    asked = mill.cluster.objects[ADDIN]["metadata"]["annotations"]
+    assert asked["outlook-addin.dev/sync-requested"] == mill.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_a_routine_renewal_asks_for_no_sweep(mill: Mill) -> None:
+    await mill.run()
+    mill.clock.turn(minutes=24)
+    await mill.run()
+    assert mill.agenda.take_sweeps() == set()
+
+
 # --- suspended, switched off, idle
 
 
@@ -532,3 +558,35 @@ async def test_the_list_is_read_slowly(mill: Mill) -> None:
     await mill.compare()
     pages = mill.world.graph.requests["GET /v1.0/subscriptions 200"]
     assert sum(mill.slept) >= pages - 1
+
+
+async def test_a_replacement_that_stumbles_is_tried_again_within_seconds(mill: Mill) -> None:
+    await mill.run()
+    mill.world.graph.faults.rules = [Fault(operation="POST /v1.0/subscriptions", status=503, times=2)]
+    settings(mill)["deploymentAddinEndpoint"] = "elsewhere"
+    await mill.run()
+    [live] = mill.live
+    assert "/elsewhere/" in live.notification_url
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+    assert mill.status["failedRenewals"] == 0
+
+
+async def test_the_comparison_comes_round_and_not_before_its_time(mill: Mill) -> None:
+    await mill.run()
+    await mill.compare()
+    asked: list[datetime] = []
+
+    async def sleep(seconds: float) -> None:
+        mill.clock.turn(seconds=seconds)
+        if mill.clock.now() - began > timedelta(hours=2, minutes=30):
+            raise TimeoutError
+
+    async def compare(_addin: AddinView, _key: Key) -> None:
+        asked.append(mill.clock.now())
+
+    began = mill.clock.now()
+    mill.inspector._sleep = sleep
+    vars(mill.inspector)["compare"] = compare
+    with pytest.raises(TimeoutError):
+        await mill.inspector.run()
+    assert [moment - began for moment in asked] == [timedelta(hours=1), timedelta(hours=2)]

@@ -95,3 +95,31 @@ def test_it_hands_out_what_a_plain_dictionary_would(steps: list[tuple[str, Key, 
                 running[popped] = None
         assert len(schedule) == len(due)
         assert schedule.next_due() == (at(min(due.values())) if due else None)
+
+
+def key(name: str) -> Key:
+    return Key("CalendarSubscription", "bank", name)
+
+
+def test_of_what_is_due_the_most_urgent_comes_first() -> None:
+    ends = {"late": at(300).timestamp(), "early": at(100).timestamp()}
+    schedule = Schedule(lambda key: ends.get(key.name))
+    for name, due in (("late", 1), ("early", 2), ("new", 3), ("not due", 99)):
+        schedule.wake(key(name), at(due))
+    assert [schedule.pop(at(10)) for _ in range(4)] == [key("new"), key("early"), key("late"), None]
+
+
+def test_what_waits_for_a_worker_can_be_forgotten_put_off_and_woken() -> None:
+    schedule = Schedule()
+    for name in ("gone", "put off", "woken"):
+        schedule.wake(key(name), at(1))
+    schedule.wake(key("first"), at(0))
+    assert schedule.pop(at(5)) == key("first")
+    schedule.forget(key("gone"))
+    schedule.put(key("put off"), at(50))
+    schedule.wake(key("woken"), at(0))
+    assert schedule.next_due() == at(0)
+    assert schedule.overdue(at(5)) == 1
+    assert [schedule.pop(at(5)) for _ in range(2)] == [key("woken"), None]
+    assert schedule.pop(at(50)) == key("put off")
+    assert len(schedule) == 0

@@ -80,6 +80,9 @@ class MemoryCluster(Cluster):
         ]
         return [copy.deepcopy(body) for body in found if wanted.items() <= body["spec"].items()]
 
+    async def annotate(self, key: Key, annotations: Mapping[str, str]) -> None:
+        self.objects[key]["metadata"].setdefault("annotations", {}).update(annotations)
+
     async def delete(self, key: Key) -> None:
         body = self.objects[key]
         if body["metadata"].get("finalizers"):

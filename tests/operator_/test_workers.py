@@ -3,7 +3,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from outlook_addin_core.domain.clock import SystemClock
+from outlook_addin_operator.cluster import ClusterError
 from outlook_addin_operator.keys import Key
 from outlook_addin_operator.schedule import Schedule
 from outlook_addin_operator.workers import LONGEST_PAUSE, Workers, pause
@@ -94,3 +97,55 @@ def test_the_pause_grows_and_has_an_end() -> None:
     assert pauses == sorted(pauses)
     assert pauses[0] == timedelta(seconds=5)
     assert pauses[-1] == LONGEST_PAUSE
+
+
+async def test_an_api_server_that_is_away_is_said_in_a_line_per_key(caplog: pytest.LogCaptureFixture) -> None:
+    schedule = Schedule()
+
+    async def reconcile(_: Key) -> datetime | None:
+        raise ClusterError("the API server cannot be reached")
+
+    workers = Workers(schedule, reconcile, SystemClock())
+    async with working(workers):
+        workers.wake(BAD, now())
+        await until(lambda: "ClusterError" in caplog.text)
+    assert "Traceback" not in caplog.text
+
+
+async def test_what_is_cancelled_is_due_at_once_for_whoever_goes_on() -> None:
+    schedule, begun, done = Schedule(), asyncio.Event(), list[Key]()
+
+    async def reconcile(key: Key) -> datetime | None:
+        if not begun.is_set():
+            begun.set()
+            await asyncio.Event().wait()
+        done.append(key)
+        return None
+
+    workers = Workers(schedule, reconcile, SystemClock(), limit=1)
+    async with working(workers):
+        workers.wake(GOOD, now())
+        await begun.wait()
+    async with working(workers):
+        await until(lambda: done == [GOOD])
+
+
+async def test_a_stop_finishes_what_is_under_way_and_begins_nothing() -> None:
+    schedule, begun, may_end, done = Schedule(), asyncio.Event(), asyncio.Event(), list[Key]()
+
+    async def reconcile(key: Key) -> datetime | None:
+        begun.set()
+        await may_end.wait()
+        done.append(key)
+        return None
+
+    workers = Workers(schedule, reconcile, SystemClock(), limit=1)
+    task = asyncio.create_task(workers.run())
+    workers.wake(GOOD, now())
+    await begun.wait()
+    workers.wake(BAD, now())
+    workers.finish()
+    may_end.set()
+    async with asyncio.timeout(5):
+        await task
+    assert done == [GOOD]

@@ -70,11 +70,14 @@ def next_attempt(
 ) -> datetime:
     """Return when to try again after a failure.
 
-    A pause does not sleep through the last chance (ten minutes before expiry) nor through the expiry
-    itself; only the service's own Retry-After may.
+    A pause never lasts longer than half of the time that is left (but for ten seconds), so that attempts
+    become more frequent towards the end. Nor does it sleep through the last chance (ten minutes before
+    expiry) or the expiry itself; only the service's own Retry-After may.
     """
     moment = _ceil(now + backoff(max(failures, 1)))
     if expiration is not None:
+        if expiration > now:
+            moment = min(moment, _ceil(now + max((expiration - now) / 2, FIRST_DELAY)))
         ahead = [bound for bound in (_floor(expiration - MARGIN), _floor(expiration)) if bound > now]
         moment = min([moment, *ahead])
     if retry_after is not None:

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from outlook_addin_core.domain.config import AddinConfig
@@ -49,6 +50,7 @@ class Observed:
         credentials: What its Secret says.
         children: What exists under the names of its children, by kind.
         unserved: Kinds that the API server does not know.
+        expires: When the client secret or certificate ends, if that is known.
         strays: Objects with our labels under names that no child bears any more.
     """
 
@@ -58,6 +60,7 @@ class Observed:
     children: Mapping[str, Object]
     unserved: frozenset[str] = frozenset()
     strays: Sequence[Object] = ()
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from outlook_addin_core.domain.config import ConfigError
 from outlook_addin_operator.addin import gather, status
 from outlook_addin_operator.addin.apply import apply
 from outlook_addin_operator.addin.deletion import Deletion
+from outlook_addin_operator.addin.expiry import Expiry
 from outlook_addin_operator.addin.health import Health, assess, is_available
 from outlook_addin_operator.addin.objects.webhook_key import LENGTH
 from outlook_addin_operator.addin.plan import Observed, Plan, plan
@@ -18,6 +20,7 @@ from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.events import Recorder, transitions
+from outlook_addin_operator.graph_access import GraphAccessCache
 from outlook_addin_operator.inventory import Inventory, SubscriptionEntry
 from outlook_addin_operator.keys import ADDIN, FINALIZER, Key, Object, has_finalizer, is_deleting
 from outlook_addin_operator.status import Condition, differs
@@ -34,6 +37,7 @@ class AddinReconciler:
 
     Args:
         web_image: The web server's image for those that name none.
+        graph: Asked when client secrets end; None asks nobody.
     """
 
     def __init__(  # noqa: PLR0913 - the collaborators, by name
@@ -46,6 +50,7 @@ class AddinReconciler:
         recorder: Recorder,
         clock: Clock,
         web_image: str,
+        graph: GraphAccessCache | None = None,
     ) -> None:
         self._cluster = cluster
         self._credentials = credentials
@@ -55,6 +60,8 @@ class AddinReconciler:
         self._clock = clock
         self._web_image = web_image
         self._deletion = Deletion(cluster, agenda, recorder, clock)
+        self._expiry = Expiry(graph, clock)
+        self._ends: dict[Key, datetime] = {}
         self._seen: dict[Key, tuple[object, ...]] = {}
 
     async def reconcile(self, key: Key) -> datetime | None:
@@ -62,6 +69,7 @@ class AddinReconciler:
         body = await self._cluster.get(ADDIN, key.namespace, key.name)
         if body is None:
             self._seen.pop(key, None)
+            self._ends.pop(key, None)
             return None
         if is_deleting(body):
             return await self._deletion.reconcile(body)
@@ -75,6 +83,10 @@ class AddinReconciler:
             await self._write(prepared, status.simple(prepared, ready, self._clock.now(), stalled=True))
             return self._clock.now() + RESYNC
         return await self._bring_about(key, prepared, meaning)
+
+    def earliest_credential_expiration(self) -> datetime | None:
+        """Return when the first of all known client secrets and certificates ends."""
+        return min(self._ends.values(), default=None)
 
     async def _prepare(self, body: Object) -> Object | None:
         """Say that work has begun, and hold the object until its subscriptions are cleaned up."""
@@ -93,6 +105,7 @@ class AddinReconciler:
 
     async def _bring_about(self, key: Key, body: Object, meaning: AddinView) -> datetime:
         observed = await gather.gather(self._cluster, self._credentials, body, meaning)
+        observed = replace(observed, expires=await self._expires(key, observed))
         todo = plan(observed, image=self._web_image, new_key=os.urandom(LENGTH))
         applied = await apply(self._cluster, todo)
         deployment = applied.objects.get("Deployment") or observed.children.get("Deployment")
@@ -109,6 +122,14 @@ class AddinReconciler:
         await self._write(body, status.compose(observed, todo, outcome, self._clock.now()))
         self._wake_subscriptions(key, observed, available=is_available(deployment))
         return self._clock.now() + _pause(observed, todo, applied.errors)
+
+    async def _expires(self, key: Key, observed: Observed) -> datetime | None:
+        expires = await self._expiry.of(observed.view, observed.credentials)
+        if expires is None:
+            self._ends.pop(key, None)
+        else:
+            self._ends[key] = expires
+        return expires
 
     async def _health(self, meaning: AddinView, deployment: Object | None) -> Health | None:
         if deployment is None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,6 +16,14 @@ GATEWAY_SECRET: Final = "SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET"  # noqa: S105 - 
 DEFAULT_SECRET_NAME: Final = "outlook-addin-secrets"  # noqa: S105 - the name of an object
 WEBHOOK_KEY: Final = "key"
 PREVIOUS_WEBHOOK_KEY: Final = "previous"
+
+
+class CredentialsType(Enum):
+    """The values of spec.credentials.type."""
+
+    CLIENT_SECRET = "ClientSecret"  # noqa: S105 - a name
+    CERTIFICATE = "Certificate"
+    WORKLOAD_IDENTITY = "WorkloadIdentity"
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,17 @@ class AddinView:
         """The Secret that holds the client secrets."""
         reference = self.spec.get("credentials", {}).get("secretRef", {})
         return str(reference.get("name") or DEFAULT_SECRET_NAME)
+
+    @property
+    def credentials_type(self) -> CredentialsType:
+        """How the app proves to Entra who it is."""
+        return CredentialsType((self.spec.get("credentials") or {}).get("type") or "ClientSecret")
+
+    @property
+    def certificate_secret_name(self) -> str:
+        """The Secret that holds the certificate and its key."""
+        reference = (self.spec.get("credentials") or {}).get("certificateRef") or {}
+        return str(reference.get("name") or self.secret_name)
 
     @property
     def ca_bundle_ref(self) -> tuple[str, str] | None:

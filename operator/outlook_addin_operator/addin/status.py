@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from outlook_addin_core.domain.credential_expiry import step
 from outlook_addin_operator.addin.health import Health
 from outlook_addin_operator.addin.objects.labels import selector
 from outlook_addin_operator.addin.plan import PARTS, Observed, Plan, names
-from outlook_addin_operator.addin.spec import admin_consent_urls
+from outlook_addin_operator.addin.spec import CredentialsType, admin_consent_urls
 from outlook_addin_operator.inventory import Counts
 from outlook_addin_operator.keys import ADOPT, Key, Object
-from outlook_addin_operator.status import Condition, render
+from outlook_addin_operator.status import Condition, format_time, render
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def compose(observed: Observed, plan: Plan, outcome: Outcome, now: datetime) -> 
             "ready": outcome.counts.ready,
             "failing": outcome.counts.failing,
         },
-        "conditions": _render(body, _conditions(observed, plan, outcome), now),
+        **_ends(observed),
+        "conditions": _render(body, _conditions(observed, plan, outcome, now), now),
     }
 
 
@@ -78,7 +80,7 @@ def _render(body: Mapping[str, Any], wanted: Sequence[Condition], now: datetime)
     return render(wanted, previous, body["metadata"]["generation"], now)
 
 
-def _conditions(observed: Observed, plan: Plan, outcome: Outcome) -> list[Condition]:
+def _conditions(observed: Observed, plan: Plan, outcome: Outcome, now: datetime) -> list[Condition]:
     ready, stalled = _ready(observed, plan, outcome)
     result = [ready]
     rolling = outcome.health is not None and outcome.health.rolling
@@ -89,6 +91,7 @@ def _conditions(observed: Observed, plan: Plan, outcome: Outcome) -> list[Condit
         result.append(Condition("Reconciling", True, reason, message))
     if observed.view.sync_enabled:
         result.append(_credentials(observed))
+    result += _expiring(observed, now)
     if plan.conflicts:
         result.append(Condition("NameConflict", True, "NameTaken", ready.message))
     if plan.unavailable:
@@ -140,6 +143,35 @@ def _not_usable(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str, 
     if outcome.health is None and observed.view.suspended:
         return "Suspended", _SUSPENDED, False
     return None
+
+
+def _ends(observed: Observed) -> dict[str, str]:
+    return {"clientSecretExpirationTime": format_time(observed.expires)} if observed.expires else {}
+
+
+_EXPIRING = {
+    0: "Expired",
+    1: "ExpiresWithin1Day",
+    7: "ExpiresWithin7Days",
+    14: "ExpiresWithin14Days",
+    30: "ExpiresWithin30Days",
+}
+
+
+def _expiring(observed: Observed, now: datetime) -> list[Condition]:
+    """Warn before the credentials end; the reason changes at each step, and so an Event tells it again."""
+    reached = step(observed.expires, now) if observed.expires else None
+    if observed.expires is None or reached is None:
+        return []
+    what, view = "client secret", observed.view
+    if view.credentials_type is CredentialsType.CERTIFICATE:
+        what = "certificate"
+    tense = "ends" if reached else "ended"
+    where = view.certificate_secret_name
+    message = (
+        f"The {what} {tense} at {format_time(observed.expires)}; make a new one, put it into Secret {where}."
+    )
+    return [Condition("CredentialsExpiring", True, _EXPIRING[reached], message)]
 
 
 def _credentials(observed: Observed) -> Condition:

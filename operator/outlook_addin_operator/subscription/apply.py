@@ -1,10 +1,19 @@
 """Carries out a decision at Microsoft Graph."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from outlook_addin_core.clients.errors import ClientError, Conflict, NotFound
+from outlook_addin_core.clients.errors import (
+    ClientError,
+    Conflict,
+    NotFound,
+    ServerError,
+    Throttled,
+    Unreachable,
+)
 from outlook_addin_core.clients.graph_subscriptions import GraphSubscriptions, Subscription
 from outlook_addin_core.domain import client_state
 from outlook_addin_core.domain.clock import Clock
@@ -13,6 +22,9 @@ from outlook_addin_core.domain.renewal import requested_expiration
 from outlook_addin_operator.addin.spec import AddinView
 from outlook_addin_operator.ratelimit import TokenBucket
 from outlook_addin_operator.subscription.failures import ClaimedElsewhereError
+
+PROMPT: Final = (0.5, 1.0, 2.0)
+"""Seconds between the attempts to make at once what was just deleted."""
 
 
 class LostError(Exception):
@@ -39,6 +51,7 @@ class Seat:
     clock: Clock
     fence: Callable[[], None]
     replaced: Callable[[float], None]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @property
     def notification_url(self) -> str:
@@ -104,9 +117,20 @@ class Seat:
         """
         await self.delete(subscription_id)
         began = self.clock.monotonic()
-        made = await self._recreate()
+        made = await self._promptly()
         self.replaced(self.clock.monotonic() - began)
         return made
+
+    async def _promptly(self) -> Subscription:
+        """Try a few times in a row what may pass: every second without a subscription counts."""
+        for pause in PROMPT:
+            try:
+                return await self._recreate()
+            except LostError as error:
+                if not _may_pass(error.__cause__):
+                    raise
+                await self.sleep(pause)
+        return await self._recreate()
 
     async def delete(self, subscription_id: str) -> None:
         """Remove the subscription."""
@@ -141,6 +165,12 @@ class Seat:
 
     def _is_ours(self, found: Subscription) -> bool:
         return is_ours(found, self.addin.installation)
+
+
+def _may_pass(cause: BaseException | None) -> bool:
+    if not isinstance(cause, Unreachable | ServerError | Throttled):
+        return False
+    return cause.retry_after is None or cause.retry_after.total_seconds() <= max(PROMPT)
 
 
 def is_ours(found: Subscription, installation: str) -> bool:

@@ -54,7 +54,8 @@ def failure(error: ClientError | ClaimedElsewhereError) -> Failure:
 
 def _refused(error: ClientError) -> Failure:
     remedy = error.remedy if isinstance(error, CredentialsRefused) else "check the Secret"
-    return Failure("CredentialsRefused", f"Microsoft Entra refuses the credentials: {remedy}", True, True)
+    message = f"Microsoft Entra refuses the credentials: {remedy}.{_code(error)}"
+    return Failure("CredentialsRefused", message, stalled=True, credentials=True)
 
 
 def _denied(error: ClientError) -> Failure:

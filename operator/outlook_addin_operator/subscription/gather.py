@@ -10,7 +10,7 @@ from outlook_addin_operator.addin.plan import config_hash
 from outlook_addin_operator.addin.spec import AddinView, view
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import Credentials, CredentialsReader
-from outlook_addin_operator.inventory import Inventory
+from outlook_addin_operator.inventory import Inventory, age_of
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key, Object
 from outlook_addin_operator.subscription.memory import Memory
 from outlook_addin_operator.subscription.observed import Observed
@@ -83,7 +83,7 @@ async def _web_accepts(cluster: Cluster, observed: Observed) -> bool:
 
 async def _older(cluster: Cluster, inventory: Inventory, key: Key, body: Object) -> str | None:
     """Return the older object's name, if it still exists: a watch may have missed its end."""
-    mine = (body["metadata"]["creationTimestamp"], body["metadata"]["uid"])
+    mine = age_of(body)
     for other in inventory.siblings(key):
         if other.age < mine and await cluster.get(SUBSCRIPTION, key.namespace, other.key.name) is not None:
             return other.key.name

@@ -22,10 +22,16 @@ from outlook_addin_operator.graph_access import GraphAccess, GraphAccessCache
 from outlook_addin_operator.inventory import Inventory
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
 from outlook_addin_operator.metrics import Metrics
+from outlook_addin_operator.status import format_time
 from outlook_addin_operator.subscription.comparison import Findings, compare
 from outlook_addin_operator.subscription.observed import key_id
 
 logger = logging.getLogger(__name__)
+
+SYNC_REQUESTED: Final = "outlook-addin.dev/sync-requested"
+
+TICK: Final = 15.0
+"""Seconds for which reasons to sweep are gathered, so that many replacements ask for one sweep."""
 
 ROUND: Final = 60.0
 """Seconds between two looks at the webhook keys."""
@@ -70,13 +76,25 @@ class Inspector:
 
     async def run(self) -> None:
         """Look until cancelled; the first comparison comes after one interval."""
-        next_time = self._clock.monotonic() + self._interval
+        keys_at = self._clock.monotonic() + ROUND
+        compare_at = self._clock.monotonic() + self._interval
         while True:
-            await self._sleep(min(ROUND, self._interval or ROUND))
-            await self._each(self.notice_keys)
-            if self._interval and self._clock.monotonic() >= next_time:
+            await self._sleep(TICK)
+            await self.ask_for_sweeps()
+            if self._clock.monotonic() >= keys_at:
+                await self._each(self.notice_keys)
+                keys_at = self._clock.monotonic() + ROUND
+            if self._interval and self._clock.monotonic() >= compare_at:
                 await self._each(self.compare)
-                next_time = self._clock.monotonic() + self._interval
+                compare_at = self._clock.monotonic() + self._interval
+
+    async def ask_for_sweeps(self) -> None:
+        """Ask the web servers to look for what changed while a mailbox had no Graph subscription."""
+        for key in self._agenda.take_sweeps():
+            try:
+                await self._cluster.annotate(key, {SYNC_REQUESTED: format_time(self._clock.now())})
+            except ClusterError:
+                self._agenda.want_sweep(key)
 
     async def notice_keys(self, addin: AddinView, key: Key) -> None:
         """Have those looked at whose Graph subscription carries another webhook key than the present one."""

@@ -100,6 +100,8 @@ class SubscriptionReconciler:
             return await self._failed(observed, error)
         renewed = decision.action is not Action.CHECK or found.id != observed.memory.subscription_id
         self._count("success")
+        if observed.memory.last_renewal is not None and found.id != observed.memory.subscription_id:
+            self._agenda.want_sweep(_addin_key(observed))
         desired = status.granted(observed, found, self._clock.now(), renewed=renewed)
         await self._write(observed, desired)
         return due_of(observed, Memory.of({"status": desired}))
@@ -152,8 +154,7 @@ class SubscriptionReconciler:
             message = "The Graph subscription could not be deleted in time; it runs out within seven days."
             await self._recorder.record(observed.body, [Note("SubscriptionAbandoned", message, warning=True)])
         if observed.body["spec"].get("deletionPolicy") == "Orphan" and observed.addin is not None:
-            owner = observed.addin.owner
-            self._agenda.spare(Key(ADDIN, owner.namespace, owner.name), observed.mailbox.user_id)
+            self._agenda.spare(_addin_key(observed), observed.mailbox.user_id)
         rest = [item for item in observed.body["metadata"]["finalizers"] if item != FINALIZER]
         await self._cluster.set_finalizers(observed.body, rest)
         return None
@@ -207,3 +208,8 @@ class SubscriptionReconciler:
 
     def _count(self, outcome: str) -> None:
         self._metrics.renewals.labels(outcome).inc()
+
+
+def _addin_key(observed: Observed) -> Key:
+    owner = observed.required_addin.owner
+    return Key(ADDIN, owner.namespace, owner.name)

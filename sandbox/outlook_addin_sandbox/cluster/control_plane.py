@@ -9,6 +9,7 @@ certificates of a new authority. Pods are created and scheduled, but run only wh
 """
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -74,7 +75,7 @@ class ControlPlane:
             BuildError: The programs could not be compiled.
             ControlPlaneError: A process ended or was not ready in time; the message has its last log lines.
         """
-        binaries = self._binaries or ensure_binaries(self._progress)
+        binaries = self._programs = self._binaries or ensure_binaries(self._progress)
         with ExitStack() as stack:
             self._run = stack.enter_context(RunFolder(self._base))
             self._processes = stack.enter_context(ProcessGroup(self._run.make("logs")))
@@ -120,6 +121,17 @@ class ControlPlane:
     def check(self) -> None:
         """Raise ControlPlaneError when one of the processes has ended."""
         self._processes.check()
+
+    def restart_api_server(self, pause: float = 0.0) -> None:
+        """Stop the API server, wait some seconds, start it again, and wait until it answers.
+
+        Raises:
+            ControlPlaneError: It did not come back in time.
+        """
+        self._processes.end("kube-apiserver")
+        time.sleep(pause)
+        self._processes.start("kube-apiserver", self._api_server.command(self._programs))
+        self.wait_for("/readyz", "kube-apiserver")
 
     def wait_for(self, path: str, writer: str = "kube-controller-manager") -> None:
         """Wait until the API server answers GET `path` with 200.

@@ -102,6 +102,12 @@ class ProcessGroup:
         self._children.append(child)
         return child
 
+    def end(self, name: str) -> None:
+        """Stop one process; it does not belong to the group any more."""
+        for child in [each for each in self._children if each.name == name]:
+            self._children.remove(child)
+            child.stop()
+
     def _spawn(
         self, command: list[str], log: Path, environ: Mapping[str, str] | None
     ) -> subprocess.Popen[bytes]:
