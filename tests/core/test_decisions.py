@@ -46,9 +46,10 @@ def test_an_event_without_a_link_is_none_of_our_business() -> None:
     assert outcome(decision) == (Action.IGNORE, Reason.NO_LINK)
 
 
-def test_an_event_whose_link_was_taken_out_leaves_its_conversation() -> None:
-    decision = decide(replace(EVENT, link=None), CONVERSATION, NOW, POLICY, carriers=[], gone_since=LONG_GONE)
-    assert outcome(decision) == (Action.KEEP, Reason.NO_LINK)
+def test_the_recorded_event_stays_the_event_without_its_property() -> None:
+    event = replace(EVENT, link=None, subject="Contract")
+    decision = decide(event, CONVERSATION, NOW, POLICY, carriers=[], gone_since=LONG_GONE)
+    assert (decision.action, decision.topic) == (Action.UPDATE, "Contract")
 
 
 def test_where_event_and_conversation_agree_nothing_happens() -> None:
