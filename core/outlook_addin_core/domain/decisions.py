@@ -41,15 +41,15 @@ def decide(  # noqa: PLR0913 - the facts of one decision; the optional ones by n
 
     Args:
         event: The event as it is now: the one that the conversation's marker names, if it names one; Gone if
-            Graph says so; None if no event is known.
+            Graph says so; None if no event is known, which proves nothing about one that a marker names.
         conversation: The conversation as it is now; None if there is none under the event's source id.
         now: The moment.
         policy: What the installation allows.
         carriers: The events in all calendars of the mailbox that carry the link, or None if nobody has
-            looked. Looking is needed where a deletion is suspected; without it, nothing is deleted. An event
-            that Graph still shows but that lies in no calendar any more counts as gone.
+            looked. An event that Graph still shows but that lies in no calendar any more counts as gone.
         mentions: The events around the conversation's time whose custom properties, body or location lead to
-            it, occurrences of series among them; None if nobody has looked.
+            it, occurrences of series among them; None if nobody has looked. Looking for both is needed where
+            a deletion is suspected; without it, nothing is deleted.
         series: The occurrences, if the event is a series; without them its time is left alone.
         gone_since: Since when the event has been seen gone or cancelled without a break; None at first sight.
     """
@@ -107,6 +107,8 @@ def _over(facts: Facts) -> Decision | None:
 
 
 def _never_saved(facts: Facts) -> Decision | None:
+    if facts.event is None and not facts.is_unseen:
+        return Outcome.UNPROVEN.decision()
     kept = facts.is_unseen and not facts.is_expired_draft
     return Outcome.NEVER_SAVED.decision() if kept else None
 

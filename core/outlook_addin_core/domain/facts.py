@@ -58,7 +58,7 @@ class Facts:
     @property
     def is_unseen(self) -> bool:
         """Whether no event of the conversation was ever seen."""
-        return self.event is None or (isinstance(self.event, Gone) and self.marker is None)
+        return self.marker is None and not isinstance(self.event, Event)
 
     @property
     def is_expired_draft(self) -> bool:
@@ -73,8 +73,10 @@ class Facts:
     @property
     def is_absent(self) -> bool:
         """Whether the event does not want its conversation any more."""
+        if self.is_unseen:
+            return self.is_expired_draft
         if not isinstance(self.event, Event):
-            return self.is_expired_draft if self.is_unseen else True
+            return isinstance(self.event, Gone)
         return self.event.is_cancelled or self._lies_in_no_calendar(self.event)
 
     @property
@@ -84,8 +86,8 @@ class Facts:
 
     @property
     def was_searched(self) -> bool:
-        """Whether somebody has looked for other events that lead to the conversation."""
-        return self.carriers is not None
+        """Whether somebody has looked for all other events that lead to the conversation."""
+        return self.carriers is not None and self.mentions is not None
 
     @property
     def carrying(self) -> list[Event]:

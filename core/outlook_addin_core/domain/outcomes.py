@@ -62,7 +62,7 @@ class Reason(Enum):
     NOT_ALONE = "NotAlone"
     """Somebody other than the assigned agent takes part, or once did."""
     UNPROVEN = "Unproven"
-    """The event seems gone, but nobody has searched the calendars for the link."""
+    """The event seems gone, but nobody has read everything that proves it."""
     LINK_IN_BODY = "LinkInBody"
     """The event is gone, but another event's body or location leads to the conversation."""
     GRACE_PERIOD = "GracePeriod"
@@ -176,7 +176,7 @@ class Outcome(Enum):
     USED = (Action.KEEP, Reason.CONVERSATION_IN_USE, "the conversation has already been used")
     NOT_ALONE = (Action.KEEP, Reason.NOT_ALONE, "somebody other than the agent takes or took part")
     ROLE = (Action.KEEP, Reason.ROLE, "deleting needs the Unblu role ADMIN for the sync server")
-    UNPROVEN = (Action.KEEP, Reason.UNPROVEN, "the calendars were not searched for the link")
+    UNPROVEN = (Action.KEEP, Reason.UNPROVEN, "not everything was read that proves a deletion")
     AMBIGUOUS = (Action.REPORT, Reason.AMBIGUOUS, "the event is gone, several others carry its link")
     LINK_IN_BODY = (
         Action.KEEP,
