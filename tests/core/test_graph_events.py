@@ -85,6 +85,7 @@ class FakeMailbox:
             case ["events", identity]:
                 return self._event(identity, with_calendar=more == "calendar")
             case ["events", master, "instances"]:
+                assert request.url.params["$select"].endswith(",occurrenceId")
                 return self._instances(request, master)
             case ["calendars", name, "calendarView"]:
                 assert request.url.params["$select"].endswith(",body,location,locations")

@@ -131,7 +131,8 @@ class GraphEvents:
         """
         operation = "graph.events.instances"
         path = f"{_event_path(mailbox, master_id)}/instances"
-        pages = self._graph.pages(path, operation=operation, params=self._many | _window(start, end))
+        params = self._many | _window(start, end) | {"$select": f"{_FIELDS},occurrenceId"}
+        pages = self._graph.pages(path, operation=operation, params=params)
         return [self._read(item, operation) async for item in pages]
 
     async def series(self, mailbox: Mailbox, master: Event, now: datetime) -> Series | None:

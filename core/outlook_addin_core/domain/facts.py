@@ -92,9 +92,10 @@ class Facts:
     @property
     def carrying(self) -> list[Event]:
         """The living events that carry the conversation's link in their custom properties."""
-        living = [each for each in self._listed if not each.is_cancelled and self._is_carrier(each)]
-        series = {each.id for each in living if each.is_series}
-        return [each for each in living if each.series_master_id not in series]
+        everything = [each for each in self._listed if not each.is_cancelled and self._is_carrier(each)]
+        living = {each.id: each for each in reversed(everything)}
+        series = {each.id for each in living.values() if each.is_series}
+        return [each for each in living.values() if each.is_series or each.series_master_id not in series]
 
     @property
     def mentioning(self) -> list[Event]:
@@ -122,8 +123,7 @@ class Facts:
 
     @property
     def _listed(self) -> list[Event]:
-        everything = [*(self.carriers or ()), *(self.mentions or ())]
-        return list({each.id: each for each in reversed(everything)}.values())
+        return [*(self.carriers or ()), *(self.mentions or ())]
 
     def _is_carrier(self, event: Event) -> bool:
         if event.link is None:
