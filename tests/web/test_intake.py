@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry
 
 from outlook_addin_core.domain.client_state import issue
 from outlook_addin_core.domain.mailbox import Mailbox
-from outlook_addin_web.dirty_queue import Kind, Task
 from outlook_addin_web.headers import add_security_headers
 from outlook_addin_web.intake import Intake
 from outlook_addin_web.metrics import Metrics
+from outlook_addin_web.tasks import Kind, Task
 from web.fakes import ANNA, BEN, KEY, OTHER_TENANT, TENANT, Bench, FakeClock
 
 STRANGER = Mailbox(OTHER_TENANT, ANNA.user_id)
@@ -169,7 +169,7 @@ async def test_what_graph_wants_renewed_becomes_a_renewal(webhook: Webhook, kind
 
 async def test_missed_notifications_have_all_conversations_looked_at(webhook: Webhook) -> None:
     assert await webhook.deliver(lifecycle("missed"), change("e1")) == 202
-    assert webhook.tasks == [Task(ANNA, Kind.CONVERSATIONS), Task(ANNA, Kind.EVENT, "e1")]
+    assert webhook.tasks == [Task(ANNA, Kind.MAILBOX), Task(ANNA, Kind.EVENT, "e1")]
 
 
 async def test_lifecycle_events_of_the_future_are_acknowledged_and_counted(webhook: Webhook) -> None:

@@ -23,7 +23,7 @@ from outlook_addin_web.app import build_app
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.settings import Settings
 from outlook_addin_web.sync import Sync, connect
-from web.fakes import KEY, FakeKubernetes, uuid
+from web.fakes import KEY, FakeKubernetes, FakeLease, uuid
 from web.polling import until
 
 KUBECONFIG = """
@@ -136,7 +136,7 @@ async def bank(world: World, addin: AddinConfig, tmp_path: Path) -> AsyncIterato
     clock, metrics, kubernetes = SystemClock(), Metrics(CollectorRegistry()), FakeKubernetes()
     async with AsyncExitStack() as stack:
         outside = await connect(stack, settings, addin, environ, clock, metrics)
-        outside = replace(outside, subscriptions=kubernetes)
+        outside = replace(outside, subscriptions=kubernetes, lease=FakeLease())
         sync = Sync(config=addin, keys=(KEY,), outside=outside, clock=clock, metrics=metrics)
 
         async def started() -> AsyncIterator[Sync]:
