@@ -159,6 +159,16 @@ def test_a_single_event_that_becomes_a_series_keeps_its_conversation_and_back_ag
     assert decide(single, conversation, first - DAY, POLICY).scheduled == first + HOUR
 
 
+def test_a_series_that_took_anothers_place_is_not_given_the_occurrences_of_the_former_one() -> None:
+    first = datetime(2026, 12, 1, 10, tzinfo=UTC)
+    former, heir = replace(MASTER, is_cancelled=True), replace(MASTER, id="heir")
+    occurrences = Series(occurrences=tuple(weekly(first + DAY, 3)))
+    decision = decide(
+        former, conversation_at(first), first - DAY, POLICY, series=occurrences, carriers=[heir], mentions=[]
+    )
+    assert (decision.reason, decision.adopted) == (Reason.SERIES_UNREAD, "heir")
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Event], list[datetime]]:
     first = datetime(2026, 3, 1, 10, tzinfo=ZURICH)

@@ -119,7 +119,7 @@ class Facts:
         heirs = self.carrying or [each for each in self.mentioning if self._stands_at_the_same_time(each)]
         if len(heirs) != 1 or not heirs[0].is_organizer:
             return self
-        return replace(self, event=heirs[0], adopted=heirs[0].id)
+        return replace(self, event=heirs[0], adopted=heirs[0].id, series=None)
 
     @property
     def _listed(self) -> list[Event]:
