@@ -252,6 +252,7 @@ def drafts() -> Iterator[Row]:
         return Row("An event that was never seen saved", *values, **more)
 
     yield row("never seen", "CREATED", Outcome.NEVER_SAVED, None, UNMARKED, SEARCHED)
+    yield row("never seen", "ended", Outcome.BOTH_OVER, None, replace(UNMARKED, state="ENDED"), SEARCHED)
     yield row(
         "never seen, `draftGracePeriod` set",
         "CREATED, too young, or its time less than 24 hours past",
@@ -321,6 +322,7 @@ def all_series() -> Iterator[Row]:
     )
     yield row("at the occurrence it began with", "begun", Outcome.IN_USE, MASTER, ACTIVE, series(OCCURRENCE))
     yield row("further on", "begun", Outcome.SERIES_STARTED, MASTER, ACTIVE, series(LATER))
+    yield row("over", "begun", Outcome.IN_USE, MASTER, ACTIVE, series())
     yield row(
         "its last occurrence is over",
         "CREATED, in the past",
@@ -367,6 +369,14 @@ def links() -> Iterator[Row]:
 
     yield row("a copy with the same link", "belongs to the first event", Outcome.COPY, COPY, CREATED)
     yield row(
+        "a copy with the same link, cancelled or in the deleted items",
+        "belongs to the first event",
+        Outcome.COPY,
+        replace(COPY, is_cancelled=True),
+        CREATED,
+        SEEN_TWICE,
+    )
+    yield row(
         "the first event, its properties lost, moved",
         "CREATED",
         Outcome.CHANGED,
@@ -390,6 +400,21 @@ def links() -> Iterator[Row]:
         replace(EVENT, link=OTHER_LINK),
         CREATED,
         SEEN_TWICE,
+    )
+    yield row(
+        "scheduled again, then cancelled",
+        "the former one",
+        Outcome.LINKED_ELSEWHERE,
+        replace(EVENT, link=OTHER_LINK, is_cancelled=True),
+        CREATED,
+        SEEN_TWICE,
+    )
+    yield row(
+        "an invitation without link",
+        "none",
+        Outcome.NO_LINK,
+        replace(INVITED, link=None),
+        None,
     )
     yield row("an invitation, organised by others", "none", Outcome.FOREIGN_EVENT, INVITED, None)
     yield row(
