@@ -104,6 +104,7 @@ class Followed:
         last_needed: The last day on which there were open conversations, if one is noted.
         created: When the object was made.
         version: Guards a deletion against what has changed since.
+        verdict: What its condition Synchronized says.
         deleted: Whether the object is gone.
     """
 
@@ -115,6 +116,7 @@ class Followed:
     last_needed: date | None
     created: datetime
     version: str
+    verdict: Verdict | None = None
     deleted: bool = False
 
 
@@ -145,8 +147,8 @@ class Subscriptions(Protocol):
         """Yield all of them and then, without end, each one that has changed."""
         ...
 
-    async def report(self, mailbox: Mailbox, verdict: Verdict) -> None:
-        """Write the condition Synchronized, unless it says so already or there is no such subscription."""
+    async def report(self, mailbox: Mailbox, verdict: Verdict) -> bool:
+        """Write the condition Synchronized, unless it says so already; False if there is no subscription."""
         ...
 
     async def note_needed(self, followed: Followed, day: date) -> None:

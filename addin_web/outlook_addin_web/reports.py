@@ -42,9 +42,12 @@ class Reports:
         self._pending[mailbox] = verdict
         self._wake.set()
 
-    def forget(self) -> None:
-        """Compare everything with what Kubernetes holds again: somebody else may have written meanwhile."""
-        self._said.clear()
+    def learn(self, mailbox: Mailbox, verdict: Verdict | None) -> None:
+        """Note what Kubernetes holds; another replica may have written it."""
+        if verdict is None:
+            self._said.pop(mailbox, None)
+        else:
+            self._said[mailbox] = verdict
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -65,11 +68,11 @@ class Reports:
     async def _write(self, mailbox: Mailbox) -> bool:
         verdict = self._pending[mailbox]
         try:
-            await self._subscriptions.report(mailbox, verdict)
+            written = await self._subscriptions.report(mailbox, verdict)
         except StoreUnavailable as error:
             log.warning("a condition cannot be written: %s", error, extra={"mailbox": mailbox.log_id})
             return False
-        self._said[mailbox] = verdict
+        self.learn(mailbox, verdict if written else None)
         if self._pending.get(mailbox) == verdict:
             del self._pending[mailbox]
         return True

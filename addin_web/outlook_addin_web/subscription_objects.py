@@ -52,18 +52,17 @@ def followed_of(found: Mapping[str, Any], *, deleted: bool = False) -> Followed:
         last_needed=_day(annotations.get(LAST_NEEDED)),
         created=_moment(metadata.get("creationTimestamp")),
         version=metadata.get("resourceVersion") or "",
+        verdict=verdict_of(found),
         deleted=deleted,
     )
 
 
-def said(found: Mapping[str, Any], verdict: Verdict) -> bool:
-    """Whether the condition says so already."""
+def verdict_of(found: Mapping[str, Any]) -> Verdict | None:
+    """Return what the condition Synchronized says, if there is one."""
     known = _condition(found, CONDITION)
-    return (known.get("status"), known.get("reason"), known.get("message")) == (
-        str(verdict.synchronized),
-        verdict.reason,
-        verdict.message,
-    )
+    if not known:
+        return None
+    return Verdict(known.get("status") == "True", known.get("reason") or "", known.get("message") or "")
 
 
 def condition(found: Mapping[str, Any], verdict: Verdict, now: datetime) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from outlook_addin_web.subscription_objects import (
     condition,
     followed_of,
     manifest,
-    said,
     state_of,
+    verdict_of,
 )
 from outlook_addin_web.verdicts import Verdict
 
@@ -106,11 +106,13 @@ class KubernetesSubscriptions:
             async for verb, each in changes:
                 yield followed_of(each, deleted=verb == "DELETED")
 
-    async def report(self, mailbox: Mailbox, verdict: Verdict) -> None:
-        """Write the condition Synchronized, unless it says so already or there is no such subscription."""
+    async def report(self, mailbox: Mailbox, verdict: Verdict) -> bool:
+        """Write the condition Synchronized, unless it says so already; False if there is no subscription."""
         found = await self._get(mailbox)
-        if found is None or said(found, verdict):
-            return
+        if found is None:
+            return False
+        if verdict_of(found) == verdict:
+            return True
         name, conditions = found["metadata"]["name"], [condition(found, verdict, self._clock.now())]
         try:
             async with store_errors("patch", "calendarsubscriptions/status"):
@@ -123,7 +125,8 @@ class KubernetesSubscriptions:
                     field_manager=MANAGER,
                 )
         except Missing:
-            return
+            return False
+        return True
 
     async def note_needed(self, followed: Followed, day: date) -> None:
         """Note the last day on which a subscription was needed."""

@@ -30,7 +30,7 @@ FULL_PAUSE: Final = 1.0
 """Seconds to wait when the queue is full; notifications come first."""
 ASK_EVERY: Final = 15.0
 """Seconds between two looks at the OutlookAddin's annotation."""
-RETRY: Final = 30.0
+RETRY: Final = 5.0
 """Seconds until a sweep that could not even begin is tried again."""
 BOOKKEEPING_PAUSE: Final = 0.05
 """Seconds between two writes to Kubernetes."""
@@ -55,6 +55,7 @@ class Sweeper:
         submit: Notes a task; False if there is no room.
         trouble: Tells why a tenant cannot be worked on, if it cannot.
         say: Is told what is known about a mailbox.
+        learn: Is told what the subscriptions say.
     """
 
     def __init__(  # noqa: PLR0913 - the parts, each by its name
@@ -70,6 +71,7 @@ class Sweeper:
         submit: Callable[[Task], bool],
         trouble: Callable[[str], Verdict | None],
         say: Callable[[Mailbox, Verdict], None],
+        learn: Callable[[Mailbox, Verdict | None], None],
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -83,6 +85,7 @@ class Sweeper:
         self._submit = submit
         self._trouble = trouble
         self._say = say
+        self._learn = learn
         self._clock = clock
         self._metrics = metrics
         self._requested = asyncio.Event()
@@ -115,6 +118,7 @@ class Sweeper:
             return False
         count = sum(map(len, wanted.by_tenant.values()))
         log.info("a sweep begins", extra={"mailboxes": count})
+        await self._follow(wanted)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._bookkeeping(wanted))
             tenants = [group.create_task(self._tenant(each)) for each in wanted.by_tenant.values()]
@@ -145,6 +149,8 @@ class Sweeper:
 
     async def _plan(self) -> SweepPlan:
         followed = [each async for each in self._subscriptions.all()]
+        for each in followed:
+            self._learn(each.mailbox, each.verdict)
         opened: dict[Mailbox, bool] = {}
         async for conversation in self._conversations.search_mailbox(self._prefix):
             source = SourceId.parse(conversation.source_id or "")
@@ -185,12 +191,15 @@ class Sweeper:
             self._say(mailbox, trouble)
         return trouble is not None
 
-    async def _bookkeeping(self, wanted: SweepPlan) -> None:
-        """Keep the subscriptions in order; what fails is done by the next sweep."""
-        room = self._limit - await self._count()
+    async def _follow(self, wanted: SweepPlan) -> None:
+        """Make the subscriptions that are missing, so that there is something to say their state of."""
+        room = self._limit - await self._count() if wanted.missing else 0
         for mailbox in wanted.missing[: max(room, 0)]:
             if await self._kept(self._subscriptions.create(mailbox, None)):
                 self._metrics.repairs.labels("subscription").inc()
+
+    async def _bookkeeping(self, wanted: SweepPlan) -> None:
+        """Keep the subscriptions in order; what fails is done by the next sweep."""
         for followed in wanted.needed:
             await self._kept(self._subscriptions.note_needed(followed, self._clock.now().date()))
         for followed in wanted.idle:

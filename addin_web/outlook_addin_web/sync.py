@@ -169,6 +169,7 @@ class Sync:
             submit=self.worker.submit,
             trouble=self.worker.trouble,
             say=self.say,
+            learn=self.reports.learn,
             clock=self._clock,
             metrics=self._metrics,
         )

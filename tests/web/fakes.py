@@ -269,13 +269,18 @@ class FakeKubernetes:
         self.followed[mailbox] = replace(self.followed[mailbox], **changes)
         self.changed.put_nowait(self.followed[mailbox])
 
-    async def report(self, mailbox: Mailbox, verdict: Verdict) -> None:
+    async def report(self, mailbox: Mailbox, verdict: Verdict) -> bool:
         self._check()
-        self.verdicts.setdefault(mailbox, []).append(verdict)
+        if mailbox not in self.followed:
+            return False
+        if self.followed[mailbox].verdict != verdict:
+            self.verdicts.setdefault(mailbox, []).append(verdict)
+            self.followed[mailbox] = replace(self.followed[mailbox], verdict=verdict)
+        return True
 
     async def note_needed(self, followed: Followed, day: date) -> None:
         self._check()
-        self.followed[followed.mailbox] = replace(followed, last_needed=day)
+        self.followed[followed.mailbox] = replace(self.followed[followed.mailbox], last_needed=day)
 
     async def remove(self, followed: Followed) -> None:
         self._check()

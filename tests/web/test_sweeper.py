@@ -274,6 +274,7 @@ async def test_a_throttled_tenant_waits_as_long_as_it_is_told_and_the_others_do_
     )
     scheduled(bench, ANNA, 1)
     scheduled(bench, CARL, 3)
+    await bench.kubernetes.create(ANNA, None)
     async with Replica(bench).running() as replica:
         await until(lambda: replica.said(CARL) == ["InSync"])
         assert replica.sample("backoffs_total", scope="tenant", reason="Throttled") == 1
