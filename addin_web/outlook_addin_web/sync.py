@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Final
 
 from outlook_addin_core.domain.clock import Clock
@@ -33,6 +34,7 @@ __all__ = ["CAPACITY", "Outside", "Sync", "connect", "connected"]
 
 CAPACITY: Final = 20_000
 """Tasks that may wait: some ten megabytes, and the notifications of many minutes."""
+SHORTEST_INTERVAL: Final = timedelta(seconds=1)
 LAST_WORDS: Final = 2.0
 """Seconds that a process that ends may still write conditions."""
 
@@ -161,7 +163,7 @@ class Sync:
         return Sweeper(
             addin_id=config.addin_id,
             tenant_ids=config.tenant_ids,
-            interval=config.sync_server_sweep_interval,
+            interval=max(config.sync_server_sweep_interval, SHORTEST_INTERVAL),
             retention=config.sync_server_idle_subscription_retention,
             limit=config.sync_server_max_subscriptions,
             conversations=outside.conversations,
