@@ -22,7 +22,7 @@ from outlook_addin_core.domain.series import Series, speaks_for_itself
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.ports import Conversations, Events
 from outlook_addin_web.role import Role
-from outlook_addin_web.tasks import Kind, Task
+from outlook_addin_web.tasks import Finding, Kind, Task
 
 log = logging.getLogger(__name__)
 
@@ -264,7 +264,7 @@ class Keeper:
         """Count a change, and apart what only a sweep has found: it shows how often one was needed."""
         self._metrics.applied.labels(change).inc()
         if task.finding is not None:
-            self._metrics.repairs.labels(task.finding.value).inc()
+            self._metrics.repairs.labels(_repair(task.finding, change).value).inc()
         log.info("applied: %s", change, extra={"mailbox": task.mailbox.log_id})
 
     def _record(self, mailbox: Mailbox, decision: Decision) -> None:
@@ -277,6 +277,17 @@ class Keeper:
             decision.message,
             extra={"mailbox": mailbox.log_id, "reason": decision.reason.value},
         )
+
+
+def _repair(finding: Finding, change: str) -> Finding:
+    """Name a repair after what was done: what a sweep has found may have changed again by then."""
+    match change:
+        case "marker":
+            return Finding.CREATION
+        case "deletion":
+            return Finding.DRAFT if finding is Finding.DRAFT else Finding.DELETION
+        case _:
+            return Finding.SERIES if finding is Finding.SERIES else Finding.CHANGE
 
 
 def _event_id(look: _Look) -> str | None:

@@ -203,7 +203,9 @@ async def test_a_sweep_makes_up_for_every_notification_that_was_lost(bank: Bank,
     await bank.swept()
     await until(lambda: not conversations)
     await until(lambda: (bank.repaired("change"), bank.repaired("deletion")) == (2, 1))
-    assert bank.kubernetes.verdicts[bank.mailbox][-1].reason == "InSync"
+    await until(
+        lambda: [each.reason for each in bank.kubernetes.verdicts.get(bank.mailbox, [])][-1:] == ["InSync"]
+    )
 
 
 async def test_an_agent_subscribes_with_the_token_that_her_pane_has(bank: Bank) -> None:
