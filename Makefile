@@ -19,6 +19,9 @@ test: $(STATIC)/.built ## Run every test: unit, component, control plane, browse
 	@cd $(UI) && ../../$(SANDBOX) run npm test
 	@$(BIN)/pytest $(ARGS)
 
+test-long: $(STATIC)/.built ## Storms and fuzz with new seeds for SECONDS (600); tells in build/test-long-report.json what was tried
+	@OUTLOOK_ADDIN_LONG_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest tests/sync $(ARGS)
+
 check: $(STATIC)/.built ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -59,4 +62,4 @@ $(STATIC)/.built: $(VENV)/.installed $(UI)/package-lock.json $(shell find $(UI) 
 	@cd $(UI) && ../../$(SANDBOX) run npm ci --silent && ../../$(SANDBOX) run npm run --silent build >/dev/null
 	@touch $@
 
-.PHONY: help demo test check bench bench-operator chaos lock clean
+.PHONY: help demo test test-long check bench bench-operator chaos lock clean

@@ -2,15 +2,22 @@
 
 Graph wants an answer within three seconds and slows everybody down who takes longer, so nothing is read or
 decided here (learn.microsoft.com/graph/change-notifications-delivery-webhooks). 202 means that every
-genuine item is noted; if one could not be, 503 has Graph deliver again. Forged items are counted and
-dropped: another answer than 202 would only tell their sender more, and have genuine neighbours delivered
-again.
+genuine item is noted; if one could not be, 503 has Graph deliver again. Forged and malformed items are
+counted and dropped: another answer than 202 would only tell their sender more, and have genuine neighbours
+delivered again.
+
+Everything is bounded: the length of a body (by the application), the items in it, how many bodies are read at
+a time, and how many deliveries are taken per second. Beyond that the answer is 503 at once; Graph tries
+again for four hours.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Final
+from uuid import uuid4
 
 from aiohttp import web
 
@@ -18,13 +25,24 @@ from outlook_addin_core.domain import client_state
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_core.domain.notifications import MalformedBody, Notification, decode
-from outlook_addin_web.dirty_queue import Kind, Task
 from outlook_addin_web.headers import NO_STORE
 from outlook_addin_web.metrics import Metrics
+from outlook_addin_web.pacing import TokenBucket
+from outlook_addin_web.tasks import Kind, Task
 
 log = logging.getLogger(__name__)
 
 LONGEST_TOKEN: Final = 4_096
+LONGEST_EVENT_ID: Final = 1_024
+"""Exchange's ids have some 150 characters; a queue of endless ones would have no bound in memory."""
+MOST_ITEMS: Final = 5_000
+AT_ONCE: Final = 32
+"""Bodies that are read at a time: with a megabyte each, what slow senders can make us hold."""
+READING_SECONDS: Final = 10.0
+"""Graph itself waits no longer for an answer."""
+DELIVERIES_RATE: Final = 2_000.0
+DELIVERIES_BURST: Final = 4_000
+_BUSY: Final = {"Retry-After": "30"}
 _RENEWAL_EVENTS: Final = frozenset({"reauthorizationRequired", "subscriptionRemoved"})
 _MISSED: Final = "missed"
 
@@ -33,6 +51,8 @@ class Outcome(Enum):
     """What became of one item."""
 
     ACCEPTED = "accepted"
+    MALFORMED = "malformed"
+    """No notification at all, or one whose event nobody could look up."""
     FORGED = "forged"
     WRONG_TENANT = "wrong_tenant"
     IGNORED = "ignored"
@@ -66,6 +86,8 @@ class Intake:
         self._submit = submit
         self._clock = clock
         self._metrics = metrics
+        self._bucket = TokenBucket(clock, DELIVERIES_RATE, DELIVERIES_BURST)
+        self._reading = 0
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer one POST from Graph."""
@@ -87,38 +109,59 @@ class Intake:
     async def _delivery(self, request: web.Request) -> web.Response:
         if not self._accepts():
             return web.Response(status=503, text="not working yet, or not any more")
+        if self._reading >= AT_ONCE or not self._bucket.allows():
+            return web.Response(status=503, text="too busy", headers=_BUSY)
+        self._reading += 1
         try:
-            items = decode(await request.read())
+            async with asyncio.timeout(READING_SECONDS):
+                body = await request.read()
+        except TimeoutError:
+            return web.Response(status=408, text="the body did not come in time")
+        finally:
+            self._reading -= 1
+        return self._noted(body)
+
+    def _noted(self, body: bytes) -> web.Response:
+        try:
+            items, malformed = decode(body)
         except MalformedBody as error:
             return web.Response(status=400, text=str(error))
-        outcomes = [self._note(item) for item in items]
+        if len(items) + malformed > MOST_ITEMS:
+            return web.Response(status=413, text=f"more than {MOST_ITEMS} items")
+        self._metrics.notifications.labels("unknown", Outcome.MALFORMED.value).inc(malformed)
+        correlation = str(uuid4())
+        outcomes = [self._note(item, correlation) for item in items]
+        log.debug("a delivery was noted", extra={"items": len(items), "correlation": correlation})
         if Outcome.FULL in outcomes:
             log.warning("the queue is full; Graph is asked to deliver again")
-            return web.Response(status=503, text="too busy", headers={"Retry-After": "30"})
+            return web.Response(status=503, text="too busy", headers=_BUSY)
         return web.Response(status=202)
 
-    def _note(self, item: Notification) -> Outcome:
-        outcome = self._judge(item)
+    def _note(self, item: Notification, correlation: str) -> Outcome:
+        outcome = self._judge(item, correlation)
         kind = "change" if item.lifecycle_event is None else "lifecycle"
         self._metrics.notifications.labels(kind, outcome.value).inc()
         return outcome
 
-    def _judge(self, item: Notification) -> Outcome:
+    def _judge(self, item: Notification, correlation: str) -> Outcome:
         mailbox = client_state.verify(self._keys, item.client_state)
         if mailbox is None:
             return Outcome.FORGED
         if mailbox.tenant_id != item.tenant_id or mailbox.tenant_id not in self._tenant_ids:
             return Outcome.WRONG_TENANT
+        if len(item.event_id or "") > LONGEST_EVENT_ID:
+            return Outcome.MALFORMED
         task = self._task(mailbox, item)
         if task is None:
             return Outcome.IGNORED
+        task = replace(task, correlation=correlation, since=self._clock.now())
         return Outcome.ACCEPTED if self._submit(task) else Outcome.FULL
 
     def _task(self, mailbox: Mailbox, item: Notification) -> Task | None:
         if item.lifecycle_event in _RENEWAL_EVENTS:
             return Task(mailbox, Kind.RENEWAL, f"{item.lifecycle_event}-{self._clock.now():%Y-%m-%dT%H-%MZ}")
         if item.lifecycle_event == _MISSED:
-            return Task(mailbox, Kind.CONVERSATIONS)
+            return Task(mailbox, Kind.MAILBOX)
         if item.lifecycle_event is None and item.event_id:
             return Task(mailbox, Kind.EVENT, item.event_id, suspected=item.change_type == "deleted")
         return None

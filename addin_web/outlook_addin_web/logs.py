@@ -7,6 +7,8 @@ from typing import Final
 
 from pythonjsonlogger.json import JsonFormatter
 
+from outlook_addin_core.clients.correlation import correlation
+
 _FORMAT: Final = "{asctime}{levelname}{name}{message}"
 _QUIET: Final = ("aiohttp.access", "asyncio", "httpx2", "httpcore2", "msal", "urllib3")
 """Libraries whose chatter names URLs, and with them mailboxes and codes."""
@@ -22,6 +24,17 @@ class PlainFormatter(JsonFormatter):
         return "".join([*traceback.format_tb(frames), name])
 
 
+class CorrelationFilter(logging.Filter):
+    """Adds the id that leads from a notification to the calls that it caused."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Complete a record; none is left out."""
+        identity = correlation.get()
+        if identity and not hasattr(record, "correlation"):
+            record.correlation = identity
+        return True
+
+
 def configure(level: str) -> None:
     """Send all logs to standard output; ``level`` is one of debug, info, warning, error."""
     handler = logging.StreamHandler(sys.stdout)
@@ -33,6 +46,7 @@ def configure(level: str) -> None:
             datefmt="%Y-%m-%dT%H:%M:%S%z",
         )
     )
+    handler.addFilter(CorrelationFilter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -63,7 +63,7 @@ class Settings:
             config_path=Path(environ.get("ADDIN_CONFIG") or CONFIG_PATH),
             addin_name=environ.get("ADDIN_NAME", ""),
             namespace=environ.get("POD_NAMESPACE", ""),
-            webhook_keys=_webhook_keys(environ.get("WEBHOOK_KEY", "")),
+            webhook_keys=_webhook_keys(environ),
             client_secret=environ.get("CLIENT_SECRET", ""),
             credential=_credential(environ),
             gateway_client_secret=environ.get("SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET", ""),
@@ -129,13 +129,17 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _webhook_keys(text: str) -> tuple[bytes, ...]:
-    if not text:
-        return ()
+def _webhook_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Return the key in use and, while keys are being exchanged, the one before it."""
+    names = ("WEBHOOK_KEY", "WEBHOOK_KEY_PREVIOUS")
+    return tuple(_webhook_key(name, text) for name in names if (text := environ.get(name, "").strip()))
+
+
+def _webhook_key(name: str, text: str) -> bytes:
     try:
-        key = base64.b64decode(text.strip() + "=" * (-len(text.strip()) % 4), altchars=b"-_", validate=True)
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) < KEY_LENGTH:
-        raise SettingsError(f"WEBHOOK_KEY is not base64url text of {KEY_LENGTH} bytes or more.")
-    return (key,)
+        raise SettingsError(f"{name} is not base64url text of {KEY_LENGTH} bytes or more.")
+    return key

@@ -1,20 +1,34 @@
 """The add-in's CalendarSubscriptions: the web server makes and reads them, the operator does the rest."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
-import httpx2
 import lightkube
 from lightkube.types import PatchType
 
-from outlook_addin_core.clients.kubernetes import API_VERSION, GROUP, CalendarSubscription
+from outlook_addin_core.clients.kubernetes import (
+    GROUP,
+    CalendarSubscription,
+    OutlookAddin,
+    apply_status,
+)
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
-from outlook_addin_web.ports import StoreUnavailable, SubscriptionState
+from outlook_addin_web.ports import Followed, StoreUnavailable, SubscriptionState
+from outlook_addin_web.store_errors import Exists, Missing, store_errors
+from outlook_addin_web.subscription_objects import (
+    LAST_NEEDED,
+    MANAGER,
+    SYNC_REQUESTED,
+    condition,
+    followed_of,
+    manifest,
+    state_of,
+    verdict_of,
+)
+from outlook_addin_web.verdicts import Verdict
 
-MANAGER: Final = "outlook-addin-web"
 RENEW_REQUESTED: Final = f"{GROUP}/renew-requested"
 COUNT_LIVES: Final = timedelta(minutes=5)
 PAGE: Final = 200
@@ -38,22 +52,16 @@ class KubernetesSubscriptions:
 
     async def get(self, mailbox: Mailbox) -> SubscriptionState | None:
         """Return the mailbox's subscription, or None."""
-        name = subscription_name(self._addin, mailbox)
-        try:
-            async with _errors("get"):
-                found = await self._client.get(CalendarSubscription, name, namespace=self._namespace)
-        except _NotFound:
-            return None
-        if Mailbox(found["spec"]["tenantId"], found["spec"]["userId"]) != mailbox:
-            raise StoreUnavailable("another mailbox's subscription has the name; delete it")
-        return _state(name, found.get("status") or {})
+        found = await self._get(mailbox)
+        return None if found is None else state_of(found)
 
     async def create(self, mailbox: Mailbox, address: str | None) -> None:
         """Make the mailbox's subscription; whoever made it first, there is one."""
+        body = CalendarSubscription.from_dict(manifest(self._addin, self._namespace, mailbox, address))
         try:
-            async with _errors("create"):
-                await self._client.create(self._manifest(mailbox, address), field_manager=MANAGER)
-        except _Exists:
+            async with store_errors("create"):
+                await self._client.create(body, field_manager=MANAGER)
+        except Exists:
             return
         if self._counted is not None:
             self._counted = (self._counted[0], self._counted[1] + 1)
@@ -62,77 +70,121 @@ class KubernetesSubscriptions:
         """Return how many subscriptions the add-in has; counted anew every five minutes."""
         now = self._clock.monotonic()
         if self._counted is None or now - self._counted[0] >= COUNT_LIVES.total_seconds():
-            async with _errors("list"):
-                self._counted = (now, await self._count())
+            self._counted = (now, sum([1 async for _ in self.all()]))
         return self._counted[1]
 
     async def request_renewal(self, mailbox: Mailbox, token: str) -> bool:
         """Annotate the mailbox's subscription; the operator renews it and notes the token in its status."""
-        name = subscription_name(self._addin, mailbox)
         try:
-            async with _errors("patch"):
-                await self._client.patch(
-                    CalendarSubscription,
-                    name,
-                    {"metadata": {"annotations": {RENEW_REQUESTED: token}}},
-                    namespace=self._namespace,
-                    patch_type=PatchType.MERGE,
-                    field_manager=MANAGER,
-                )
-        except _NotFound:
+            await self._annotate(subscription_name(self._addin, mailbox), {RENEW_REQUESTED: token})
+        except Missing:
             return False
         return True
 
-    async def _count(self) -> int:
-        fields: dict[str, Any] = {"spec.addinRef.name": self._addin}
-        everything = self._client.list(
-            CalendarSubscription, namespace=self._namespace, fields=fields, chunk_size=PAGE
+    async def all(self) -> AsyncIterator[Followed]:
+        """Yield all of the add-in's subscriptions."""
+        async with store_errors("list"):
+            async for each in self._list():
+                yield followed_of(each)
+
+    async def changes(self) -> AsyncIterator[Followed]:
+        """Yield all of them and then each one that has changed, until Kubernetes does not know where we were.
+
+        Raises:
+            StoreUnavailable: The list or the watch broke off; what changed meanwhile shows in the next list.
+        """
+        async with store_errors("watch"):
+            everything = self._list()
+            async for each in everything:
+                yield followed_of(each)
+            changes = self._client.watch(
+                CalendarSubscription,
+                namespace=self._namespace,
+                fields=self._fields,
+                resource_version=everything.resourceVersion,
+            )
+            async for verb, each in changes:
+                yield followed_of(each, deleted=verb == "DELETED")
+
+    async def report(self, mailbox: Mailbox, verdict: Verdict) -> bool:
+        """Write the condition Synchronized, unless it says so already; False if there is no subscription."""
+        found = await self._get(mailbox)
+        if found is None:
+            return False
+        if verdict_of(found) == verdict:
+            return True
+        name, conditions = found["metadata"]["name"], [condition(found, verdict, self._clock.now())]
+        try:
+            async with store_errors("patch", "calendarsubscriptions/status"):
+                await apply_status(
+                    self._client,
+                    CalendarSubscription,
+                    self._namespace,
+                    name,
+                    {"conditions": conditions},
+                    field_manager=MANAGER,
+                )
+        except Missing:
+            return False
+        return True
+
+    async def note_needed(self, followed: Followed, day: date) -> None:
+        """Note the last day on which a subscription was needed."""
+        try:
+            await self._annotate(followed.name, {LAST_NEEDED: day.isoformat()})
+        except Missing:
+            return
+
+    async def remove(self, followed: Followed) -> None:
+        """Delete a subscription, unless it has changed since it was read."""
+        fresh = await self._get(followed.mailbox)
+        if fresh is None or fresh["metadata"]["name"] != followed.name:
+            return
+        if fresh["metadata"].get("resourceVersion") != followed.version:
+            return
+        try:
+            async with store_errors("delete"):
+                await self._client.delete(CalendarSubscription, followed.name, namespace=self._namespace)
+        except Missing:
+            return
+
+    async def sweep_request(self) -> str:
+        """Return what stands in the OutlookAddin's annotation that asks for a sweep."""
+        try:
+            async with store_errors("get", "outlookaddins"):
+                found = await self._client.get(OutlookAddin, self._addin, namespace=self._namespace)
+        except Missing:
+            return ""
+        annotations: Mapping[str, str] = found["metadata"].get("annotations") or {}
+        return annotations.get(SYNC_REQUESTED, "")
+
+    @property
+    def _fields(self) -> dict[str, Any]:
+        return {"spec.addinRef.name": self._addin}
+
+    def _list(self) -> Any:
+        return self._client.list(
+            CalendarSubscription, namespace=self._namespace, fields=self._fields, chunk_size=PAGE
         )
-        return sum([1 async for _ in everything])
 
-    def _manifest(self, mailbox: Mailbox, address: str | None) -> Any:
-        spec: dict[str, Any] = {
-            "addinRef": {"name": self._addin},
-            "tenantId": mailbox.tenant_id,
-            "userId": mailbox.user_id,
-        }
-        if address is not None:
-            spec["mailbox"] = address
-        labels = {"app.kubernetes.io/managed-by": MANAGER, "app.kubernetes.io/instance": self._addin}
+    async def _get(self, mailbox: Mailbox) -> Any:
         name = subscription_name(self._addin, mailbox)
-        metadata = {"name": name, "namespace": self._namespace, "labels": labels}
-        body = {"apiVersion": API_VERSION, "kind": "CalendarSubscription", "metadata": metadata, "spec": spec}
-        return CalendarSubscription.from_dict(body)
+        try:
+            async with store_errors("get"):
+                found = await self._client.get(CalendarSubscription, name, namespace=self._namespace)
+        except Missing:
+            return None
+        if Mailbox(found["spec"]["tenantId"], found["spec"]["userId"]) != mailbox:
+            raise StoreUnavailable("another mailbox's subscription has the name; delete it")
+        return found
 
-
-class _NotFound(StoreUnavailable):
-    """404."""
-
-
-class _Exists(StoreUnavailable):
-    """409 on create."""
-
-
-_KINDS: Final[Mapping[int | None, type[StoreUnavailable]]] = {404: _NotFound, 409: _Exists}
-
-
-@asynccontextmanager
-async def _errors(verb: str) -> AsyncIterator[None]:
-    """Say what went wrong without the URL, which names the object."""
-    try:
-        yield
-    except lightkube.ApiError as error:
-        code = error.status.code
-        raise _KINDS.get(code, StoreUnavailable)(
-            f"Kubernetes answered {code} to {verb} calendarsubscriptions"
-        ) from error
-    except httpx2.HTTPError as error:
-        raise StoreUnavailable(f"Kubernetes gave no answer to {verb} calendarsubscriptions") from error
-
-
-def _state(name: str, status: dict[str, Any]) -> SubscriptionState:
-    conditions: list[dict[str, Any]] = status.get("conditions") or []
-    ready: dict[str, Any] = next((each for each in conditions if each.get("type") == "Ready"), {})
-    return SubscriptionState(
-        name, ready.get("status") == "True", ready.get("reason") or "Pending", status.get("expirationTime")
-    )
+    async def _annotate(self, name: str, annotations: Mapping[str, str]) -> None:
+        async with store_errors("patch"):
+            await self._client.patch(
+                CalendarSubscription,
+                name,
+                {"metadata": {"annotations": dict(annotations)}},
+                namespace=self._namespace,
+                patch_type=PatchType.MERGE,
+                field_manager=MANAGER,
+            )

@@ -2,63 +2,49 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
-import httpx2
-
-from outlook_addin_core.clients import kubernetes
-from outlook_addin_core.clients.graph_events import GraphEvents
-from outlook_addin_core.clients.http import make_client
-from outlook_addin_core.clients.tokens import GatewayTokenSource, TokenSource
-from outlook_addin_core.clients.unblu import Unblu
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_core.domain.decisions import Policy
-from outlook_addin_core.domain.events import Event, Gone
 from outlook_addin_core.domain.mailbox import Mailbox
-from outlook_addin_web.dirty_queue import DirtyQueue, Task
+from outlook_addin_web.dirty_queue import DirtyQueue
 from outlook_addin_web.intake import Intake
+from outlook_addin_web.keeper import Keeper
+from outlook_addin_web.leadership import Leadership
 from outlook_addin_web.mailbox_api import MailboxApi
 from outlook_addin_web.metrics import Metrics
-from outlook_addin_web.ports import Conversations, Events, Subscriptions
-from outlook_addin_web.repair import look_at_everything
+from outlook_addin_web.outside import Outside, connect
+from outlook_addin_web.reports import Reports
 from outlook_addin_web.role import Role
 from outlook_addin_web.settings import Settings
-from outlook_addin_web.subscriptions import KubernetesSubscriptions
+from outlook_addin_web.survey import Survey
+from outlook_addin_web.sweeper import Sweeper
 from outlook_addin_web.synchroniser import Synchroniser
-from outlook_addin_web.user_tokens import Caller, UserTokens
+from outlook_addin_web.tasks import Task
+from outlook_addin_web.verdicts import REPAIRING, Verdict, Verdicts
 from outlook_addin_web.worker import Worker
+
+__all__ = ["CAPACITY", "Outside", "Sync", "connect", "connected"]
 
 CAPACITY: Final = 20_000
 """Tasks that may wait: some ten megabytes, and the notifications of many minutes."""
-
-
-@dataclass(frozen=True)
-class Outside:
-    """Everything that the synchronisation talks to; in tests, fakes with a state.
-
-    Args:
-        verify: Returns whose token it is.
-        known_to_unblu: Succeeds if the Auth Gateway knows the token's owner.
-    """
-
-    events: Events
-    conversations: Conversations
-    subscriptions: Subscriptions
-    verify: Callable[[str], Awaitable[Caller]]
-    known_to_unblu: Callable[[str], Awaitable[None]]
+SHORTEST_INTERVAL: Final = timedelta(seconds=1)
+LAST_WORDS: Final = 2.0
+"""Seconds that a process that ends may still write conditions."""
 
 
 class Sync:
-    """The running synchronisation: the two HTTP edges and the worker behind them.
+    """The running synchronisation: the two HTTP edges, the worker behind them, and the sweeper.
 
     Args:
         keys: What clientStates are signed with.
+        identity: This process among the replicas.
         capacity: How many tasks may wait.
     """
 
@@ -70,13 +56,16 @@ class Sync:
         outside: Outside,
         clock: Clock,
         metrics: Metrics,
+        identity: str = "",
         capacity: int = CAPACITY,
     ) -> None:
-        self._config = config
-        self._outside = outside
-        self._queue = DirtyQueue(capacity)
-        self._task: asyncio.Task[None] | None = None
-        self.worker = Worker(self._queue, clock, metrics)
+        self._clock = clock
+        self._metrics = metrics
+        self._tasks: list[asyncio.Task[None]] = []
+        self._verdicts = Verdicts(config.sync_server_sweep_interval)
+        self.reports = Reports(outside.subscriptions)
+        queue = DirtyQueue(capacity, tenants=len(config.tenant_ids))
+        self.worker = Worker(queue, clock, metrics, verdicts=self._verdicts, hears=self)
         self.intake = Intake(
             keys=keys,
             tenant_ids=config.tenant_ids,
@@ -93,17 +82,10 @@ class Sync:
             clock=clock,
             metrics=metrics,
         )
-        self._synchroniser = Synchroniser(
-            addin_id=config.addin_id,
-            policy=Policy(may_delete=False, grace=config.sync_server_deletion_grace_period),
-            events=outside.events,
-            conversations=outside.conversations,
-            subscriptions=outside.subscriptions,
-            role=Role(outside.conversations, clock, metrics),
-            put_off=self._put_off,
-            clock=clock,
-            metrics=metrics,
-        )
+        self._synchroniser = self._build_synchroniser(config, outside)
+        self.sweeper = self._build_sweeper(config, outside)
+        name = identity or f"replica-{secrets.token_hex(4)}"
+        self.leadership = Leadership(outside.lease, name, clock, metrics)
 
     @property
     def ready(self) -> bool:
@@ -112,26 +94,87 @@ class Sync:
 
     @property
     def alive(self) -> bool:
-        """False once the worker has ended although nobody stopped it."""
-        return self._task is None or not self._task.done()
+        """False once a part has ended although nobody stopped it."""
+        return not any(task.done() for task in self._tasks)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work until the block ends; then finish what is due, within limits."""
-        self._task = asyncio.create_task(self.worker.run(self._synchroniser))
+        """Work until the block ends; then finish what can be done, within limits, and leave the rest.
+
+        What is left undone is found by the next sweep, of another replica or of the next process.
+        """
+        working = asyncio.create_task(self.worker.run(self._synchroniser))
         await asyncio.sleep(0)
-        repair = asyncio.create_task(
-            look_at_everything(self._config.addin_id, self._outside.conversations, self.worker.submit)
-        )
+        reporting = asyncio.create_task(self.reports.run())
+        sweeping = asyncio.create_task(self.leadership.run(self.sweeper.run))
+        self._tasks = [working, reporting, sweeping]
         try:
             yield
         finally:
-            await _cancel(repair)
+            await _cancel(sweeping)
             await self.worker.drain()
-            await _cancel(self._task)
+            await _cancel(working)
+            await _cancel(reporting)
+            await self.reports.flush(LAST_WORDS)
 
-    def _put_off(self, task: Task, when: datetime) -> None:
-        self._queue.add_later(task, when)
+    def ended(self, task: Task) -> None:
+        """Hear from the worker that a task is not worked on any more."""
+        self.sweeper.ended(task)
+        self._metrics.parked_now.set(self._verdicts.parked_count(self._clock.now()))
+
+    def say(self, mailbox: Mailbox, verdict: Verdict) -> None:
+        """Hear what is known about a mailbox."""
+        self.reports.say(mailbox, verdict)
+
+    def _surveyed(self, mailbox: Mailbox, found: Survey, may_delete: bool) -> None:  # noqa: FBT001 - as it was found
+        self._verdicts.sweep(mailbox, may_delete=may_delete)
+        if found.needs_repair:
+            self.say(mailbox, REPAIRING)
+
+    def _build_synchroniser(self, config: AddinConfig, outside: Outside) -> Synchroniser:
+        policy = Policy(
+            may_delete=False,
+            grace=config.sync_server_deletion_grace_period,
+            draft_grace=config.sync_server_draft_grace_period,
+        )
+        keeper = Keeper(
+            addin_id=config.addin_id,
+            policy=policy,
+            events=outside.events,
+            conversations=outside.conversations,
+            role=Role(outside.conversations, self._clock, self._metrics),
+            put_off=self.worker.put_off,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+        return Synchroniser(
+            addin_id=config.addin_id,
+            keeper=keeper,
+            events=outside.events,
+            conversations=outside.conversations,
+            subscriptions=outside.subscriptions,
+            put_off=self.worker.put_off,
+            surveyed=self._surveyed,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+
+    def _build_sweeper(self, config: AddinConfig, outside: Outside) -> Sweeper:
+        return Sweeper(
+            addin_id=config.addin_id,
+            tenant_ids=config.tenant_ids,
+            interval=max(config.sync_server_sweep_interval, SHORTEST_INTERVAL),
+            retention=config.sync_server_idle_subscription_retention,
+            limit=config.sync_server_max_subscriptions,
+            conversations=outside.conversations,
+            subscriptions=outside.subscriptions,
+            submit=self.worker.submit,
+            trouble=self.worker.trouble,
+            say=self.say,
+            learn=self.reports.learn,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
 
 
 @asynccontextmanager
@@ -141,103 +184,21 @@ async def connected(
     """Connect to Graph, Unblu, Entra and Kubernetes, and run the synchronisation until the block ends."""
     async with AsyncExitStack() as stack:
         outside = await connect(stack, settings, config, environ, clock, metrics)
-        sync = Sync(config=config, keys=settings.webhook_keys, outside=outside, clock=clock, metrics=metrics)
+        sync = Sync(
+            config=config,
+            keys=settings.webhook_keys,
+            outside=outside,
+            clock=clock,
+            metrics=metrics,
+            identity=_identity(environ),
+        )
         await stack.enter_async_context(sync.running())
         yield sync
 
 
-async def connect(  # noqa: PLR0913, PLR0917 - what everything is connected with
-    stack: AsyncExitStack,
-    settings: Settings,
-    config: AddinConfig,
-    environ: Mapping[str, str],
-    clock: Clock,
-    metrics: Metrics,
-) -> Outside:
-    """Return the real services; they are closed with the stack."""
-    observe = metrics.observe_request
-
-    async def client(url: str) -> httpx2.AsyncClient:
-        return await stack.enter_async_context(make_client(base_url=url, ca_bundle=settings.ca_bundle))
-
-    gateway_tokens = GatewayTokenSource(
-        config.gateway_token_url,
-        config.sync_server_auth_gateway_client_id or "",
-        settings.gateway_client_secret,
-        config.gateway_scope,
-        ca_bundle=settings.ca_bundle,
-        clock=clock,
-        observe=observe,
-    )
-    stack.push_async_callback(gateway_tokens.aclose)
-    cluster = kubernetes.load(environ)
-    stack.push_async_callback(cluster.close)
-    gateway = await client(config.unblu_oauth_backend_url)
-    tenants = TenantEvents(config, settings, await client(config.graph_url), metrics)
-    stack.push_async_callback(tenants.aclose)
-
-    async def known_to_unblu(token: str) -> None:
-        await Unblu(gateway, _Given(token), observe=observe).current_person()
-
-    return Outside(
-        events=tenants,
-        conversations=Unblu(gateway, gateway_tokens, observe=observe),
-        subscriptions=KubernetesSubscriptions(cluster, settings.addin_name, settings.namespace, clock),
-        verify=UserTokens(config, await client(config.authority), clock, observe=observe).verify,
-        known_to_unblu=known_to_unblu,
-    )
-
-
-@dataclass
-class TenantEvents:
-    """Events in several tenants, each read with its own tenant's token. Fits ``ports.Events``."""
-
-    config: AddinConfig
-    settings: Settings
-    client: httpx2.AsyncClient
-    metrics: Metrics
-    _by_tenant: dict[str, tuple[GraphEvents, TokenSource]] = field(default_factory=dict)
-
-    async def get(self, mailbox: Mailbox, event_id: str) -> Event | Gone:
-        """Read one event."""
-        return await self._events(mailbox).get(mailbox, event_id)
-
-    async def find_by_link(self, mailbox: Mailbox, uuid: UUID) -> list[Event]:
-        """Return the events in all calendars of the mailbox that carry the link."""
-        return await self._events(mailbox).find_by_link(mailbox, uuid)
-
-    async def aclose(self) -> None:
-        """Close what was opened for the tenants."""
-        for _, tokens in self._by_tenant.values():
-            await tokens.aclose()
-
-    def _events(self, mailbox: Mailbox) -> GraphEvents:
-        known = self._by_tenant.get(mailbox.tenant_id)
-        if known is None:
-            known = self._by_tenant[mailbox.tenant_id] = self._connect(mailbox.tenant_id)
-        return known[0]
-
-    def _connect(self, tenant_id: str) -> tuple[GraphEvents, TokenSource]:
-        observe = self.metrics.observe_request
-        tokens = TokenSource(
-            self.config.tenant_authority(tenant_id),
-            self.config.client_id,
-            self.settings.credential or self.settings.client_secret,
-            f"{self.config.graph_url}/.default",
-            ca_bundle=self.settings.ca_bundle,
-            observe=observe,
-        )
-        return GraphEvents(self.client, tokens, self.config.addin_id, observe=observe), tokens
-
-
-@dataclass(frozen=True)
-class _Given:
-    """A token that somebody else has obtained."""
-
-    value: str
-
-    async def token(self) -> str:
-        return self.value
+def _identity(environ: Mapping[str, str]) -> str:
+    """Name the process, not only the pod: a container that was restarted in its pod is another one."""
+    return f"{environ.get('POD_NAME') or os.uname().nodename}_{secrets.token_hex(4)}"
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -48,6 +48,9 @@ def test_the_documented_defaults_hold() -> None:
     assert not config.sync_server_enabled
     assert config.sync_server_polling_cron_interval == "*/1 * * * *"
     assert (config.log_level, config.debug_mode, config.show_debug_pane) == ("info", False, False)
+    assert config.sync_server_sweep_interval == timedelta(minutes=15)
+    assert config.sync_server_idle_subscription_retention == timedelta(days=30)
+    assert config.sync_server_draft_grace_period is None
 
 
 def test_a_configuration_survives_being_written_and_read() -> None:

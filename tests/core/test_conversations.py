@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlook_addin_core.domain.conversations import Conversation, Marker, Participant, to_milliseconds
+from outlook_addin_core.domain.events import Event
 
 AGENT = {"personId": "agent", "participationType": "ASSIGNED_AGENT", "state": "CREATED"}
 VISITOR = {"personId": "visitor", "participationType": "CONTEXT_PERSON", "state": "ENDED"}
@@ -56,6 +57,25 @@ def test_the_present_agent_is_the_assignee_and_not_the_one_before() -> None:
     assert unblu_conversation(participants=[former, AGENT]).assignee == "agent"
 
 
+def test_a_conversation_knows_when_it_was_made_and_where_its_invitation_leads() -> None:
+    links = [
+        {"$_type": "ConversationLink", "type": "OPEN", "url": "https://unblu.example/open"},
+        {"$_type": "ConversationLink", "type": "OPEN_PUBLIC_LINK", "url": "https://unblu.example/public"},
+    ]
+    conversation = unblu_conversation(links=links, creationTimestamp=1_551_398_400_000)
+    assert conversation.public_link == "https://unblu.example/public"
+    assert conversation.created == datetime(2019, 3, 1, tzinfo=UTC)
+    assert unblu_conversation().public_link is None
+    assert "public" not in repr(conversation)
+
+
+def test_only_a_conversation_of_ours_has_a_link() -> None:
+    uuid = "00000000-0000-4000-8000-000000000007"
+    assert str(unblu_conversation(sourceId=f"outlook:{uuid}:{uuid}:{uuid}:{uuid}").link) == uuid
+    assert unblu_conversation().link is None
+    assert unblu_conversation(sourceId=None).link is None
+
+
 def test_what_was_not_expanded_or_is_null_is_empty() -> None:
     conversation = unblu_conversation(metadata=None, topic=None, scheduledTimestamp=None, sourceId=None)
     assert (conversation.topic, conversation.scheduled, conversation.marker) == ("", None, None)
@@ -78,6 +98,14 @@ def test_an_ended_conversation_is_over(state: str, over: bool) -> None:  # noqa:
 def test_a_marker_survives_being_written_and_read(event_id: str, seen: datetime) -> None:
     marker = Marker(event_id, seen.replace(microsecond=0))
     assert Marker.decode(Marker(event_id, seen).encode()) == marker
+
+
+def test_the_marker_of_an_occurrence_names_its_series() -> None:
+    event = Event(id="exception", etag="1", type="exception", series_master_id="series")
+    marker = Marker.of(event, SEEN)
+    assert marker == Marker("exception", SEEN, "series")
+    assert Marker.decode(marker.encode()) == marker
+    assert Marker.of(Event(id="single", etag="1"), SEEN) == Marker("single", SEEN)
 
 
 @pytest.mark.parametrize("first_seen", ["", "yesterday", "2026-11-22T10:00:00"])

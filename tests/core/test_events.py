@@ -1,9 +1,12 @@
+import contextlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outlook_addin_core.domain.events import Event
 from outlook_addin_core.domain.timezones import IANA_NAMES, zone
@@ -82,3 +85,78 @@ def test_a_start_in_another_zone_is_taken_to_utc() -> None:
 @pytest.mark.parametrize("windows", sorted(IANA_NAMES))
 def test_every_windows_zone_is_known_to_the_zone_database(windows: str) -> None:
     assert getattr(zone(windows.upper()), "key", None) == IANA_NAMES[windows]
+
+
+@pytest.mark.parametrize(
+    ("day", "begins"),
+    [
+        ("2026-03-29", datetime(2026, 3, 28, 23, tzinfo=UTC)),
+        ("2026-03-30", datetime(2026, 3, 29, 22, tzinfo=UTC)),
+        ("2026-10-25", datetime(2026, 10, 24, 22, tzinfo=UTC)),
+        ("2026-10-26", datetime(2026, 10, 25, 23, tzinfo=UTC)),
+    ],
+)
+def test_all_day_events_follow_the_clocks_when_they_change(day: str, begins: datetime) -> None:
+    start = {"dateTime": f"{day}T00:00:00.0000000", "timeZone": "UTC"}
+    assert graph_event(isAllDay=True, start=start).start == begins
+
+
+def test_where_the_clocks_skip_midnight_the_day_begins_when_they_have_changed() -> None:
+    start = {"dateTime": "2026-09-06T00:00:00.0000000", "timeZone": "UTC"}
+    event = graph_event(isAllDay=True, start=start, originalStartTimeZone="Pacific SA Standard Time")
+    assert event.start == datetime(2026, 9, 6, 4, tzinfo=UTC)
+
+
+def test_an_all_day_event_ends_at_midnight_too() -> None:
+    end = {"dateTime": "2026-12-11T00:00:00.0000000", "timeZone": "UTC"}
+    event = graph_event(isAllDay=True, end=end)
+    assert event.end == datetime(2026, 12, 10, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("sentinel", ["0001-01-01T00:00:00", "9999-12-31T23:59:59.9999999"])
+@pytest.mark.parametrize("zone_name", ["UTC", "Tokyo Standard Time", "Hawaiian Standard Time"])
+def test_what_exchange_writes_where_it_has_no_time_is_no_time(sentinel: str, zone_name: str) -> None:
+    assert graph_event(start={"dateTime": sentinel, "timeZone": zone_name}).start is None
+
+
+def test_an_occurrence_says_which_series_it_belongs_to() -> None:
+    event = graph_event(
+        type="exception", seriesMasterId="AAMkSeries", occurrenceId="OID.AAMkSeries.2026-12-09"
+    )
+    assert (event.is_series, event.series_master_id) == (False, "AAMkSeries")
+    assert event.occurrence_id == "OID.AAMkSeries.2026-12-09"
+    assert graph_event(type="seriesMaster").is_series
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.just("0001-01-01"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["dateTime", "timeZone", "id", "value"]), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "id",
+                "subject",
+                "start",
+                "end",
+                "isAllDay",
+                "type",
+                "sensitivity",
+                "seriesMasterId",
+                "originalStartTimeZone",
+                "singleValueExtendedProperties",
+            ]
+        ),
+        values,
+    )
+)
+def test_no_event_however_malformed_is_worse_than_refused(json_event: dict[str, Any]) -> None:
+    with contextlib.suppress(ValueError):
+        Event.from_graph({"id": "x"} | json_event, ADDIN)

@@ -68,6 +68,9 @@ def test_the_smallest_addin_gets_the_documented_defaults(apply: Callable[[JSON],
     }
     assert spec["syncServer"]["enabled"] is False
     assert spec["syncServer"]["pollingCronInterval"] == "*/1 * * * *"
+    assert spec["syncServer"]["sweepInterval"] == "15m"
+    assert spec["syncServer"]["idleSubscriptionRetention"] == "720h"
+    assert "draftGracePeriod" not in spec["syncServer"]
     assert spec["logLevel"] == "info"
     assert spec["credentials"] == {
         "type": "ClientSecret",
@@ -139,6 +142,12 @@ SYNC = {"enabled": True, "authGateway": {"clientId": "gateway"}}
         (
             {"syncServer": SYNC | {"deletionGracePeriod": "5 min"}},
             "deletionGracePeriod: .*must be a duration such as",
+        ),
+        ({"syncServer": SYNC | {"sweepInterval": "0s"}}, "sweepInterval: .*must be at least 1s"),
+        ({"syncServer": SYNC | {"draftGracePeriod": "a day"}}, "draftGracePeriod: .*must be a duration"),
+        (
+            {"syncServer": SYNC | {"idleSubscriptionRetention": "1h"}},
+            "idleSubscriptionRetention: .*must be at least 24h",
         ),
         ({"client": {"frameAncestors": ["https://a.example/b"]}}, "must be an origin without a path"),
         ({"ingress": {}, "route": {}}, "at most one of ingress, httpRoute and route may be set"),

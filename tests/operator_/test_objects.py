@@ -183,6 +183,9 @@ def test_the_configuration_keeps_the_documented_forms() -> None:
     view_ = addin(sync=True, logLevel="debug")
     data = json.loads(configmap.build(view_.owner, view_.config)["data"]["addin.json"])
     assert data["syncServerSubscriptionExpiration"] == "518400000"
+    assert data["syncServerSweepInterval"] == "900000"
+    assert data["syncServerIdleSubscriptionRetention"] == "2592000000"
+    assert "syncServerDraftGracePeriod" not in data
     assert data["logLevel"] == "debug"
     assert "SECRET" not in json.dumps(data)
 

@@ -164,6 +164,7 @@ class Office:
                 events=bench.outlook,
                 conversations=bench.unblu,
                 subscriptions=bench.kubernetes,
+                lease=bench.lease,
                 verify=self._verify,
                 known_to_unblu=self._known,
             ),

@@ -1,10 +1,13 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlook_addin_web.dirty_queue import DirtyQueue, Kind, Task
-from web.fakes import ANNA, BEN, START
+from outlook_addin_core.domain.mailbox import Mailbox
+from outlook_addin_web.dirty_queue import STORM, DirtyQueue
+from outlook_addin_web.tasks import Finding, Kind, Task
+from web.fakes import ANNA, BEN, CARL, START, TENANT, uuid
 
 SOON = START + timedelta(seconds=30)
 
@@ -81,19 +84,76 @@ def test_a_task_that_was_put_back_holds_its_mailbox_and_no_other() -> None:
     queue.add(event("b1", BEN))
     assert queue.take(START) == event("b1", BEN)
     assert queue.take(START) is None
-    assert (queue.next_time(), queue.failures(ANNA)) == (SOON, 1)
+    assert queue.next_time() == SOON
     assert queue.take(SOON) == event("a1")
 
 
-def test_success_forgets_earlier_failures() -> None:
-    queue = DirtyQueue(10)
+def test_a_storm_in_one_mailbox_becomes_one_look_at_all_of_it_and_is_never_refused() -> None:
+    queue = DirtyQueue(STORM + 10)
+    for number in range(STORM * 10):
+        assert queue.add(event(f"a{number}"))
+    assert len(queue) <= STORM
+    assert queue.add(event("b1", BEN))
+    tasks = drained(queue)
+    assert tasks[0] == Task(ANNA, Kind.MAILBOX)
+    assert event("b1", BEN) in tasks[:2]
+
+
+def test_tenants_take_turns_however_many_mailboxes_one_of_them_has() -> None:
+    queue = DirtyQueue(100, tenants=2)
+    for task in (event("a1"), event("b1", BEN), event("a2"), Task(CARL, Kind.EVENT, "c1")):
+        queue.add(task)
+    assert [task.subject for task in drained(queue)] == ["a1", "c1", "b1", "a2"]
+
+
+def test_a_storm_in_one_tenant_leaves_room_for_the_others() -> None:
+    queue = DirtyQueue(40, tenants=2)
+    many = [Mailbox(TENANT, str(uuid(number))) for number in range(40)]
+    accepted = [queue.add(Task(mailbox, Kind.EVENT, "e")) for mailbox in many]
+    assert accepted == [True] * 30 + [False] * 10
+    assert all(queue.add(Task(CARL, Kind.EVENT, f"c{number}")) for number in range(10))
+    assert not queue.add(Task(CARL, Kind.EVENT, "one more"))
+    assert queue.take(START) is not None
+    assert queue.add(Task(CARL, Kind.EVENT, "one more"))
+
+
+def test_a_tenant_that_is_held_waits_and_the_others_go_on() -> None:
+    queue = DirtyQueue(100, tenants=2)
     queue.add(event("a"))
-    task = queue.take(START)
-    assert task is not None
-    queue.retry(task, SOON)
-    queue.take(SOON)
+    queue.add(Task(CARL, Kind.EVENT, "c"))
+    queue.hold(TENANT, SOON)
+    assert queue.take(START) == Task(CARL, Kind.EVENT, "c")
+    assert queue.take(START) is None
+    assert queue.next_time() == SOON
+    assert queue.take(SOON) == event("a")
+
+
+def test_while_everything_is_held_nothing_is_given_out_and_nothing_keeps_the_process_from_ending() -> None:
+    queue = DirtyQueue(100)
+    queue.add(event("a"))
+    queue.hold(None, SOON)
+    assert queue.take(START) is None
+    assert queue.at_rest(START)
+    assert not queue.at_rest(SOON)
+
+
+def test_a_slow_tenant_is_worked_on_in_few_mailboxes_at_a_time_and_another_one_not_less() -> None:
+    queue = DirtyQueue(100, tenants=2, per_tenant=1)
+    for task in (event("a"), event("b", BEN), Task(CARL, Kind.EVENT, "c")):
+        queue.add(task)
+    taken = [queue.take(START), queue.take(START), queue.take(START)]
+    assert taken == [event("a"), Task(CARL, Kind.EVENT, "c"), None]
     queue.done(ANNA)
-    assert queue.failures(ANNA) == 0
+    assert queue.take(START) == event("b", BEN)
+
+
+def test_what_a_notification_has_announced_is_no_finding_of_a_sweep() -> None:
+    queue = DirtyQueue(10)
+    found = replace(event("a"), finding=Finding.CHANGE)
+    queue.add(found)
+    queue.add(replace(event("a"), since=START, correlation="c"))
+    (task,) = drained(queue)
+    assert (task.finding, task.since, task.correlation) == (None, START, "c")
 
 
 def test_what_is_put_off_waits_for_its_time() -> None:

@@ -1,6 +1,8 @@
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -9,11 +11,12 @@ from prometheus_client import CollectorRegistry
 
 from outlook_addin_core.domain.client_state import issue
 from outlook_addin_core.domain.mailbox import Mailbox
-from outlook_addin_web.dirty_queue import Kind, Task
+from outlook_addin_web import intake
 from outlook_addin_web.headers import add_security_headers
 from outlook_addin_web.intake import Intake
 from outlook_addin_web.metrics import Metrics
-from web.fakes import ANNA, BEN, KEY, OTHER_TENANT, TENANT, Bench, FakeClock
+from outlook_addin_web.tasks import Kind, Task
+from web.fakes import ANNA, BEN, KEY, OTHER_TENANT, START, TENANT, Bench, FakeClock
 
 STRANGER = Mailbox(OTHER_TENANT, ANNA.user_id)
 
@@ -29,17 +32,18 @@ class Webhook:
         self.client: TestClient[web.Request, web.Application]
 
     def app(self) -> web.Application:
-        intake = Intake(
+        self.clock = FakeClock()
+        self.intake = Intake(
             keys=(KEY,),
             tenant_ids=(TENANT,),
             accepts=lambda: self.accepts,
             submit=self.submit,
-            clock=FakeClock(),
+            clock=self.clock,
             metrics=self.metrics,
         )
         app = web.Application(client_max_size=100_000)
         app.on_response_prepare.append(add_security_headers)
-        app.router.add_post("/graph", intake.receive)
+        app.router.add_post("/graph", self.intake.receive)
         return app
 
     def submit(self, task: Task) -> bool:
@@ -133,6 +137,41 @@ async def test_a_bad_item_is_dropped_and_its_neighbours_are_not(webhook: Webhook
     assert [task.subject for task in webhook.tasks] == ["before", "after"]
 
 
+async def test_malformed_items_are_counted(webhook: Webhook) -> None:
+    await webhook.deliver(
+        change("e1"), "nonsense", {"nonsense": True}, change(resourceData={"id": "x" * 5_000})
+    )
+    assert (webhook.counted("malformed", "unknown"), webhook.counted("malformed")) == (2, 1)
+    assert [task.subject for task in webhook.tasks] == ["e1"]
+
+
+async def test_all_items_of_a_delivery_carry_one_correlation_and_the_time_it_came(webhook: Webhook) -> None:
+    await webhook.deliver(change("e1"), change("e2"))
+    first, second = webhook.tasks
+    assert first.correlation == second.correlation == str(UUID(first.correlation))
+    assert first.since == START
+
+
+async def test_a_delivery_of_too_many_items_is_refused(
+    webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MOST_ITEMS", 2)
+    assert await webhook.deliver(change("e1"), change("e2"), change("e3")) == 413
+    assert webhook.tasks == []
+
+
+async def test_more_deliveries_than_can_be_taken_are_asked_for_later_but_handshakes_are_answered(
+    webhook: Webhook,
+) -> None:
+    while webhook.intake._bucket.allows():
+        pass
+    assert await webhook.deliver(change("e1")) == 503
+    async with webhook.client.post("/graph", params={"validationToken": "t"}) as answer:
+        assert (answer.status, await answer.text()) == (200, "t")
+    webhook.clock.advance(timedelta(seconds=1))
+    assert await webhook.deliver(change("e1")) == 202
+
+
 async def test_forged_items_and_strangers_are_counted_apart(webhook: Webhook) -> None:
     await webhook.deliver(change(clientState="forged"), change(mailbox=STRANGER), change(tenantId=""))
     assert (webhook.counted("forged"), webhook.counted("wrong_tenant")) == (1, 2)
@@ -169,7 +208,7 @@ async def test_what_graph_wants_renewed_becomes_a_renewal(webhook: Webhook, kind
 
 async def test_missed_notifications_have_all_conversations_looked_at(webhook: Webhook) -> None:
     assert await webhook.deliver(lifecycle("missed"), change("e1")) == 202
-    assert webhook.tasks == [Task(ANNA, Kind.CONVERSATIONS), Task(ANNA, Kind.EVENT, "e1")]
+    assert webhook.tasks == [Task(ANNA, Kind.MAILBOX), Task(ANNA, Kind.EVENT, "e1")]
 
 
 async def test_lifecycle_events_of_the_future_are_acknowledged_and_counted(webhook: Webhook) -> None:

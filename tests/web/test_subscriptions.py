@@ -9,11 +9,13 @@ from lightkube.config.kubeconfig import KubeConfig
 from lightkube.config.models import Cluster, User
 
 from outlook_addin_core.domain.mailbox import subscription_name
-from outlook_addin_web.ports import StoreUnavailable, SubscriptionState
+from outlook_addin_web.ports import Followed, StoreUnavailable, SubscriptionState
 from outlook_addin_web.subscriptions import COUNT_LIVES, KubernetesSubscriptions
-from web.fakes import ANNA, BEN, FakeClock
+from outlook_addin_web.verdicts import IN_SYNC, INSUFFICIENT_ROLE, failing
+from web.fakes import ANNA, BEN, START, FakeClock
 
 PATH = "/apis/outlook-addin.dev/v1alpha1/namespaces/bank/calendarsubscriptions"
+ADDIN_PATH = "/apis/outlook-addin.dev/v1alpha1/namespaces/bank/outlookaddins/outlook-addin"
 NAME = subscription_name("outlook-addin", ANNA)
 
 
@@ -24,12 +26,18 @@ class ApiServer:
         self.objects: dict[str, dict[str, Any]] = {}
         self.down = False
         self.lists = 0
+        self.status_writes = 0
+        self.addin: dict[str, Any] = {"metadata": {"name": "outlook-addin"}, "spec": {}}
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if self.down:
             raise httpx2.ConnectError("refused", request=request)
+        if request.url.path == ADDIN_PATH:
+            return httpx2.Response(200, json=self.addin)
         assert request.url.path.startswith(PATH)
-        name = request.url.path.removeprefix(PATH).lstrip("/")
+        return self._answer(request, request.url.path.removeprefix(PATH).lstrip("/"))
+
+    def _answer(self, request: httpx2.Request, name: str) -> httpx2.Response:
         match request.method, name:
             case "POST", "":
                 return self._create(json.loads(request.content))
@@ -37,11 +45,21 @@ class ApiServer:
                 return self._list(request.url.params["fieldSelector"])
             case "GET", name if name in self.objects:
                 return httpx2.Response(200, json=self.objects[name])
-            case "PATCH", name if name in self.objects:
-                patch = json.loads(request.content)["metadata"]["annotations"]
-                self.objects[name]["metadata"].setdefault("annotations", {}).update(patch)
-                return httpx2.Response(200, json=self.objects[name])
+            case "PATCH", name if name.removesuffix("/status") in self.objects:
+                return self._patch(*name.partition("/")[::2], json.loads(request.content))
+            case "DELETE", name if name in self.objects:
+                return httpx2.Response(200, json=self.objects.pop(name))
         return self._failure(404)
+
+    def _patch(self, name: str, part: str, patch: dict[str, Any]) -> httpx2.Response:
+        body = self.objects[name]
+        if part == "status":
+            body.setdefault("status", {})["conditions"] = patch["status"]["conditions"]
+            self.status_writes += 1
+        else:
+            body["metadata"].setdefault("annotations", {}).update(patch["metadata"]["annotations"])
+        body["metadata"]["resourceVersion"] = str(int(body["metadata"].get("resourceVersion", "1")) + 1)
+        return httpx2.Response(200, json=body)
 
     def _create(self, body: dict[str, Any]) -> httpx2.Response:
         name = body["metadata"]["name"]
@@ -158,6 +176,84 @@ async def test_a_renewal_request_is_an_annotation(
 
 async def test_a_renewal_request_for_nobody_says_so(subscriptions: KubernetesSubscriptions) -> None:
     assert not await subscriptions.request_renewal(ANNA, "missed-now")
+
+
+async def test_the_condition_is_written_when_what_it_says_has_changed_and_keeps_its_time_otherwise(
+    server: ApiServer, subscriptions: KubernetesSubscriptions, clock: FakeClock
+) -> None:
+    await subscriptions.create(ANNA, None)
+    server.objects[NAME]["metadata"]["generation"] = 3
+    assert await subscriptions.report(ANNA, IN_SYNC)
+    clock.advance(timedelta(hours=1))
+    assert await subscriptions.report(ANNA, IN_SYNC)
+    assert server.status_writes == 1
+    assert server.objects[NAME]["status"]["conditions"] == [
+        {
+            "type": "Synchronized",
+            "status": "True",
+            "observedGeneration": 3,
+            "lastTransitionTime": "2026-11-23T09:00:00Z",
+            "reason": "InSync",
+            "message": IN_SYNC.message,
+        }
+    ]
+    await subscriptions.report(ANNA, INSUFFICIENT_ROLE)
+    await subscriptions.report(ANNA, failing("Throttled", "Microsoft Graph asks to wait."))
+    (condition,) = server.objects[NAME]["status"]["conditions"]
+    assert (condition["status"], condition["reason"]) == ("False", "Throttled")
+    assert condition["lastTransitionTime"] == "2026-11-23T10:00:00Z"
+
+
+async def test_nothing_can_be_said_about_a_mailbox_without_subscription(
+    subscriptions: KubernetesSubscriptions,
+) -> None:
+    assert not await subscriptions.report(ANNA, IN_SYNC)
+
+
+async def test_what_the_sweep_needs_is_read_from_the_object(
+    server: ApiServer, subscriptions: KubernetesSubscriptions
+) -> None:
+    await subscriptions.create(ANNA, None)
+    metadata = server.objects[NAME]["metadata"]
+    metadata |= {"creationTimestamp": "2026-11-23T08:00:00Z", "resourceVersion": "7"}
+    metadata["annotations"] = {"outlook-addin.dev/sync-requested": "please"}
+    server.objects[NAME]["status"] = {"subscriptionId": "s1"}
+    (followed,) = [each async for each in subscriptions.all()]
+    assert followed == Followed(
+        name=NAME,
+        mailbox=ANNA,
+        web_made=True,
+        subscription_id="s1",
+        sync_requested="please",
+        last_needed=None,
+        created=START - timedelta(hours=1),
+        version="7",
+    )
+    await subscriptions.note_needed(followed, START.date())
+    (followed,) = [each async for each in subscriptions.all()]
+    assert followed.last_needed == START.date()
+
+
+async def test_an_idle_subscription_is_deleted_unless_it_has_changed_since(
+    server: ApiServer, subscriptions: KubernetesSubscriptions
+) -> None:
+    await subscriptions.create(ANNA, None)
+    server.objects[NAME]["metadata"]["resourceVersion"] = "7"
+    (followed,) = [each async for each in subscriptions.all()]
+    await subscriptions.request_renewal(ANNA, "now")
+    await subscriptions.remove(followed)
+    assert NAME in server.objects
+    (followed,) = [each async for each in subscriptions.all()]
+    await subscriptions.remove(followed)
+    assert server.objects == {}
+
+
+async def test_a_request_for_a_sweep_is_an_annotation_of_the_add_in(
+    server: ApiServer, subscriptions: KubernetesSubscriptions
+) -> None:
+    assert await subscriptions.sweep_request() == ""
+    server.addin["metadata"]["annotations"] = {"outlook-addin.dev/sync-requested": "2026-11-23"}
+    assert await subscriptions.sweep_request() == "2026-11-23"
 
 
 async def test_an_outage_is_told_without_naming_the_object(

@@ -5,7 +5,7 @@ import pytest
 from outlook_addin_core.clients.errors import Throttled
 from outlook_addin_core.domain.conversations import Marker, Participant
 from outlook_addin_core.domain.links import SourceId
-from outlook_addin_web.dirty_queue import Kind, Task
+from outlook_addin_web.tasks import Kind, Task
 from web.fakes import ANNA, BEN, GRACE, START, TOMORROW, Bench, uuid
 
 HOUR = timedelta(hours=1)
@@ -206,7 +206,7 @@ async def test_a_throttled_read_is_never_proof(bench: Bench) -> None:
 async def test_missed_notifications_are_made_up_for_by_looking_at_all_conversations(bench: Bench) -> None:
     await scheduled(bench)
     bench.outlook.put(ANNA, "event", subject="Renamed in silence")
-    bench.queue.add(Task(ANNA, Kind.CONVERSATIONS))
+    bench.queue.add(Task(ANNA, Kind.MAILBOX))
     await bench.settle()
     assert bench.conversation.topic == "Renamed in silence"
 

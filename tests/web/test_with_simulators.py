@@ -23,7 +23,7 @@ from outlook_addin_web.app import build_app
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.settings import Settings
 from outlook_addin_web.sync import Sync, connect
-from web.fakes import KEY, FakeKubernetes, uuid
+from web.fakes import KEY, FakeKubernetes, FakeLease, uuid
 from web.polling import until
 
 KUBECONFIG = """
@@ -41,7 +41,15 @@ HOUR = timedelta(hours=1)
 class Bank:
     """A world, an add-in in it, and Anna at her desk."""
 
-    def __init__(self, world: World, client: TestClient[web.Request, web.Application]) -> None:
+    def __init__(
+        self,
+        world: World,
+        client: TestClient[web.Request, web.Application],
+        sync: Sync,
+        metrics: Metrics,
+    ) -> None:
+        self.sync = sync
+        self.metrics = metrics
         self.world = world
         self.client = client
         self.kubernetes = FakeKubernetes()
@@ -71,6 +79,19 @@ class Bank:
         body = json.dumps({"value": [item]})
         async with self.client.post("/addin/graph/notifications", data=body) as answer:
             assert answer.status == 202
+
+    async def swept(self) -> None:
+        """Have everything compared, and wait until it has been."""
+        before = self._sample("sweeps_total", outcome="complete")
+        self.sync.sweeper.request()
+        await until(lambda: self._sample("sweeps_total", outcome="complete") > before)
+
+    def repaired(self, kind: str) -> float:
+        """Return how many changes of a kind only sweeps have found."""
+        return self._sample("repairs_total", kind=kind)
+
+    def _sample(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"outlook_addin_{name}", labels) or 0.0
 
     async def _post(self, path: str, body: Any) -> None:
         headers = {"Authorization": f"Bearer {self.world.user_token(self.anna)}"}
@@ -136,7 +157,7 @@ async def bank(world: World, addin: AddinConfig, tmp_path: Path) -> AsyncIterato
     clock, metrics, kubernetes = SystemClock(), Metrics(CollectorRegistry()), FakeKubernetes()
     async with AsyncExitStack() as stack:
         outside = await connect(stack, settings, addin, environ, clock, metrics)
-        outside = replace(outside, subscriptions=kubernetes)
+        outside = replace(outside, subscriptions=kubernetes, lease=FakeLease())
         sync = Sync(config=addin, keys=(KEY,), outside=outside, clock=clock, metrics=metrics)
 
         async def started() -> AsyncIterator[Sync]:
@@ -145,7 +166,7 @@ async def bank(world: World, addin: AddinConfig, tmp_path: Path) -> AsyncIterato
 
         app = build_app(addin, sync=asynccontextmanager(started))
         client = await stack.enter_async_context(TestClient(TestServer(app)))
-        bank = Bank(world, client)
+        bank = Bank(world, client, sync, metrics)
         bank.kubernetes = kubernetes
         yield bank
 
@@ -164,6 +185,27 @@ async def test_a_conversation_follows_its_event_until_both_are_gone(bank: Bank, 
     bank.calendar.delete_event(event_id)
     await bank.notify(event_id, "deleted")
     await until(lambda: not conversations)
+
+
+async def test_a_sweep_makes_up_for_every_notification_that_was_lost(bank: Bank, addin: AddinConfig) -> None:
+    event_id = await bank.schedule(addin.addin_id)
+    conversations = bank.world.unblu.conversations
+    (conversation,) = conversations.values()
+    await until(lambda: conversation.metadata.get("outlook-addin.event-id") == event_id)
+
+    bank.calendar.update_event(event_id, subject="Mortgage", start=TOMORROW + HOUR, end=TOMORROW + 2 * HOUR)
+    await bank.swept()
+    await until(
+        lambda: (conversation.topic, conversation.scheduled) == ("Mortgage", milliseconds(TOMORROW + HOUR))
+    )
+
+    bank.calendar.delete_event(event_id)
+    await bank.swept()
+    await until(lambda: not conversations)
+    await until(lambda: (bank.repaired("change"), bank.repaired("deletion")) == (2, 1))
+    await until(
+        lambda: [each.reason for each in bank.kubernetes.verdicts.get(bank.mailbox, [])][-1:] == ["InSync"]
+    )
 
 
 async def test_an_agent_subscribes_with_the_token_that_her_pane_has(bank: Bank) -> None:

@@ -7,13 +7,25 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from outlook_addin_core.clients.errors import Denied, NotFound, Throttled
+from outlook_addin_core.clients.correlation import correlation
+from outlook_addin_core.clients.errors import (
+    ClientError,
+    CredentialsRefused,
+    Denied,
+    NotFound,
+    ServerError,
+    Throttled,
+    Unreachable,
+)
 from outlook_addin_core.domain.clock import SystemClock
 from outlook_addin_core.domain.mailbox import Mailbox
-from outlook_addin_web.dirty_queue import DirtyQueue, Kind, Task
+from outlook_addin_web.backoff import BackOff
+from outlook_addin_web.dirty_queue import DirtyQueue
 from outlook_addin_web.metrics import Metrics
+from outlook_addin_web.tasks import Kind, Task
+from outlook_addin_web.verdicts import Verdict, Verdicts
 from outlook_addin_web.worker import Worker
-from web.fakes import ANNA, BEN, FakeClock
+from web.fakes import ANNA, BEN, CARL, TENANT, FakeClock
 from web.polling import until
 
 
@@ -22,6 +34,7 @@ class Doer:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.correlations: list[str] = []
         self.failures: dict[str, list[Exception]] = defaultdict(list)
         self.at_work: set[Mailbox] = set()
         self.most_at_work = 0
@@ -37,6 +50,7 @@ class Doer:
             if self.failures[task.subject]:
                 raise self.failures[task.subject].pop()
             self.done.append(task.subject)
+            self.correlations.append(correlation.get())
         finally:
             self.at_work.remove(task.mailbox)
 
@@ -48,7 +62,17 @@ class Office:
         self.doer = Doer()
         self.queue = DirtyQueue(capacity)
         self.metrics = Metrics(CollectorRegistry())
-        self.worker = Worker(self.queue, clock or SystemClock(), self.metrics)
+        self.verdicts = Verdicts(timedelta(minutes=15))
+        self.ended_tasks: list[Task] = []
+        self.said: list[tuple[Mailbox, Verdict]] = []
+        self.worker = Worker(
+            self.queue,
+            clock or SystemClock(),
+            self.metrics,
+            verdicts=self.verdicts,
+            hears=self,
+            backoff=BackOff(jitter=lambda: 1.0),
+        )
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -61,10 +85,16 @@ class Office:
             with pytest.raises(asyncio.CancelledError):
                 await running
 
+    def ended(self, task: Task) -> None:
+        self.ended_tasks.append(task)
+
+    def say(self, mailbox: Mailbox, verdict: Verdict) -> None:
+        self.said.append((mailbox, verdict))
+
     def submit(self, name: str, mailbox: Mailbox = ANNA) -> bool:
         return self.worker.submit(Task(mailbox, Kind.EVENT, name))
 
-    def ended(self, outcome: str) -> float:
+    def counted(self, outcome: str) -> float:
         labels = {"kind": "event", "outcome": outcome}
         return self.metrics.registry.get_sample_value("outlook_addin_tasks_total", labels) or 0.0
 
@@ -102,30 +132,123 @@ async def test_a_task_that_a_person_has_to_see_to_is_tried_again_later() -> None
     office.doer.failures["a"] = [Denied("HTTP 403", operation="fake")]
     async with office.open():
         office.submit("a")
-        await until(lambda: office.ended("put_back") == 1)
-        assert len(office.queue) == 1
+        await until(lambda: office.counted("put_back") == 1)
+        assert office.queue.next_time() is not None
 
 
-async def test_a_task_that_can_never_succeed_is_given_up() -> None:
+async def test_a_task_that_can_never_succeed_is_parked_and_reported() -> None:
     office = Office()
-    office.doer.failures["a"] = [NotFound("HTTP 404", operation="fake", code="MailboxNotEnabledForRESTAPI")]
+    office.doer.failures["a"] = [
+        NotFound("HTTP 404", operation="graph.x", code="MailboxNotEnabledForRESTAPI")
+    ]
     async with office.open():
         office.submit("a")
-        await until(lambda: office.ended("refused") == 1)
+        await until(lambda: office.counted("parked") == 1)
         assert len(office.queue) == 0
+        assert [(mailbox, verdict.reason) for mailbox, verdict in office.said] == [(ANNA, "MailboxNotFound")]
 
 
-async def test_an_unforeseen_failure_hurts_no_other_task_and_its_text_is_not_logged(
+async def test_a_poison_task_is_tried_a_few_times_and_holds_up_no_other_of_its_mailbox(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    office = Office()
-    office.doer.failures["a"] = [RuntimeError("subject: merger with Acme")]
+    clock = FakeClock()
+    office = Office(clock=clock)
+    office.doer.failures["a"] = [RuntimeError("subject: merger with Acme") for _ in range(99)]
     async with office.open():
         office.submit("a")
         office.submit("b")
         await until(lambda: office.doer.done == ["b"])
-    assert office.ended("failed") == 1
+        for tries in range(1, 5):
+            await until(lambda tries=tries: office.counted("put_back") == tries)  # type: ignore[misc]
+            clock.advance(timedelta(minutes=5))
+            office.submit(f"tick{tries}", BEN)
+        await until(lambda: office.counted("parked") == 1)
+        office.doer.failures["a"].clear()
+        office.submit("a")
+        await until(lambda: "a" in office.doer.done)
+    assert office.said[-2][1].reason == "Parked"
+    assert office.said[-1][1].reason == "InSync"
     assert "Acme" not in capsys.readouterr().out
+
+
+async def test_a_mailbox_at_its_limit_waits_alone() -> None:
+    clock = FakeClock()
+    office = Office(clock=clock)
+    limit = Throttled(
+        "HTTP 429", operation="graph.x", excerpt="Application is over its MailboxConcurrency limit."
+    )
+    office.doer.failures["a"] = [limit]
+    async with office.open():
+        for name, mailbox in (("a", ANNA), ("a2", ANNA), ("b", BEN), ("c", CARL)):
+            office.submit(name, mailbox)
+        await until(lambda: sorted(office.doer.done) == ["b", "c"])
+        clock.advance(timedelta(seconds=1))
+        office.submit("b2", BEN)
+        await until(lambda: sorted(office.doer.done) == ["a", "a2", "b", "b2", "c"])
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        CredentialsRefused(7000222, "the client secret has expired", operation="entra.token"),
+        Throttled("HTTP 429", operation="graph.x", retry_after=timedelta(seconds=30)),
+        Unreachable("graph did not answer in time", operation="graph.x"),
+        ServerError("HTTP 500", operation="graph.x"),
+    ],
+)
+async def test_a_tenant_that_fails_waits_and_the_others_go_on(failure: ClientError) -> None:
+    clock = FakeClock()
+    office = Office(clock=clock)
+    office.doer.failures["a"] = [failure]
+    async with office.open():
+        office.submit("a")
+        await until(lambda: office.counted("put_back") == 1)
+        office.submit("b", BEN)
+        office.submit("c", CARL)
+        await until(lambda: office.doer.done == ["c"])
+        clock.advance(timedelta(seconds=30))
+        office.submit("c2", CARL)
+        await until(lambda: sorted(office.doer.done) == ["a", "b", "c", "c2"])
+
+
+async def test_while_unblu_is_down_everybody_waits_longer_and_longer() -> None:
+    clock = FakeClock()
+    office = Office(clock=clock)
+    down = ServerError("HTTP 503", operation="unblu.conversations.read")
+    office.doer.failures["a"] = [down, down, down]
+    async with office.open():
+        office.submit("a")
+        for number, seconds in enumerate((1, 2, 4), start=1):
+            await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
+            assert office.queue.next_time() == clock.now() + timedelta(seconds=seconds)
+            assert office.doer.done == ["c"] * (number - 1)
+            office.submit("c", CARL)
+            clock.advance(timedelta(seconds=seconds))
+        await until(lambda: sorted(office.doer.done) == ["a", "c", "c", "c"])
+    assert office.said[0][1].reason == "UnbluUnavailable"
+    assert office.worker.trouble(TENANT) is None
+
+
+async def test_how_long_a_change_took_is_measured_from_its_notification() -> None:
+    clock = FakeClock()
+    office = Office(clock=clock)
+    async with office.open():
+        office.doer.gate.clear()
+        office.worker.submit(Task(ANNA, Kind.EVENT, "a", since=clock.now()))
+        await until(lambda: bool(office.doer.at_work))
+        clock.advance(timedelta(seconds=2))
+        office.doer.gate.set()
+        await until(lambda: office.doer.done == ["a"])
+    lag = office.metrics.registry.get_sample_value("outlook_addin_lag_seconds_sum")
+    assert lag == 2.0
+
+
+async def test_the_correlation_of_a_notification_reaches_whoever_does_the_work() -> None:
+    office = Office()
+    async with office.open():
+        office.worker.submit(Task(ANNA, Kind.EVENT, "a", correlation="c0ffee"))
+        await until(lambda: office.doer.done == ["a"])
+    assert office.doer.correlations == ["c0ffee"]
 
 
 async def test_draining_finishes_what_was_accepted_and_accepts_nothing_more() -> None:

@@ -79,7 +79,7 @@ def _read(response: httpx2.Response) -> _Problem:
     """Read ``{error: {code, message}}`` (Graph), ``{error, …}`` (OAuth) or ``{errorMessage}`` (Unblu)."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return _Problem(None, response.text)
     if not isinstance(body, dict):
         return _Problem(None, response.text)

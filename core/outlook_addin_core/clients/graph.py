@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import httpx2
 
+from outlook_addin_core.clients.correlation import correlation
 from outlook_addin_core.clients.errors import ServerError
 from outlook_addin_core.clients.http import Observer, TokenProvider, read_object, request, unobserved
 
@@ -54,7 +55,7 @@ class Graph:
             token_source=self._token_source,
             params=params,
             json=json,
-            headers=self._headers,
+            headers=self._headers | _correlated(),
             observe=self._observe,
         )
 
@@ -90,3 +91,9 @@ class Graph:
         if (target.scheme, target.host, target.port) != (base.scheme, base.host, base.port):
             raise ServerError("the next page lies at another host", operation=operation)
         return str(link)
+
+
+def _correlated() -> dict[str, str]:
+    """Return the header by which both sides find a request again."""
+    identity = correlation.get()
+    return {"client-request-id": identity} if identity else {}

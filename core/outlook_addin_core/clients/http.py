@@ -111,7 +111,7 @@ def read_object(response: httpx2.Response, operation: str) -> dict[str, Any]:
     """
     try:
         body = response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ServerError("the answer is not JSON", operation=operation) from error
     if not isinstance(body, dict):
         raise ServerError("the answer is not a JSON object", operation=operation)

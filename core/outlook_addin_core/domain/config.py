@@ -21,6 +21,8 @@ __all__ = ["AddinConfig", "ConfigError", "default_addin_id", "default_token_scop
 
 DEFAULT_EXPIRATION: Final = timedelta(hours=144)
 DEFAULT_GRACE: Final = timedelta(minutes=5)
+DEFAULT_SWEEP_INTERVAL: Final = timedelta(minutes=15)
+DEFAULT_IDLE_RETENTION: Final = timedelta(hours=720)
 OFFICE_JS_URL: Final = "https://appsforoffice.microsoft.com/lib/1/hosted/office.js"
 FRAME_ANCESTORS: Final = (
     "https://outlook.office.com",
@@ -80,6 +82,15 @@ class AddinConfig:
     sync_server_deletion_grace_period: timedelta = setting(
         "syncServerDeletionGracePeriod", Kind.MILLISECONDS, DEFAULT_GRACE
     )
+    sync_server_draft_grace_period: timedelta | None = setting(
+        "syncServerDraftGracePeriod", Kind.MILLISECONDS, None
+    )
+    sync_server_sweep_interval: timedelta = setting(
+        "syncServerSweepInterval", Kind.MILLISECONDS, DEFAULT_SWEEP_INTERVAL
+    )
+    sync_server_idle_subscription_retention: timedelta = setting(
+        "syncServerIdleSubscriptionRetention", Kind.MILLISECONDS, DEFAULT_IDLE_RETENTION
+    )
     sync_server_max_subscriptions: int = setting("syncServerMaxSubscriptions", Kind.COUNT, 50_000)
     office_js_url: str = setting("officeJsUrl", Kind.URL, OFFICE_JS_URL)
     frame_ancestors: tuple[str, ...] = setting("frameAncestors", Kind.TEXTS, FRAME_ANCESTORS)
@@ -106,7 +117,7 @@ class AddinConfig:
         """
         try:
             document = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError("addin.json", f"is not JSON ({error}); write one JSON object") from error
         if not isinstance(document, Mapping):
             raise ConfigError("addin.json", "is not a JSON object; write one in curly braces")

@@ -4,13 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
+from uuid import UUID
+
+from outlook_addin_core.domain.events import Event
+from outlook_addin_core.domain.links import SourceId
 
 EVENT_ID: Final = "outlook-addin.event-id"
 FIRST_SEEN: Final = "outlook-addin.first-seen"
+SERIES_ID: Final = "outlook-addin.series-id"
 VERSION: Final = "$_version"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ASSIGNED_AGENT = "ASSIGNED_AGENT"
+_PUBLIC_LINK = "OPEN_PUBLIC_LINK"
 _OVER = frozenset({"OFFBOARDING", "ENDED"})
 
 
@@ -28,27 +34,39 @@ class Marker:
     """What the product remembers about a conversation: its event, and since when that is known.
 
     A conversation without a marker belongs to an event that was never seen saved.
+
+    Args:
+        event_id: The event's immutable id.
+        series_id: The immutable id of the series, if the event is an occurrence that was scheduled by itself:
+            lists of events do not show occurrences, and Graph tells of their deletion only at the series.
     """
 
     event_id: str
     first_seen: datetime
+    series_id: str | None = None
+
+    @classmethod
+    def of(cls, event: Event, first_seen: datetime) -> Self:
+        """Return the marker that names an event."""
+        return cls(event.id, first_seen, event.series_master_id)
 
     def encode(self) -> dict[str, str]:
         """Return the metadata entries; the time in whole seconds."""
         moment = self.first_seen.astimezone(UTC).replace(microsecond=0, tzinfo=None)
-        return {EVENT_ID: self.event_id, FIRST_SEEN: f"{moment.isoformat()}Z"}
+        entries = {EVENT_ID: self.event_id, FIRST_SEEN: f"{moment.isoformat()}Z"}
+        return entries | ({SERIES_ID: self.series_id} if self.series_id else {})
 
     @classmethod
     def decode(cls, metadata: Mapping[str, str]) -> Self | None:
         """Return the marker among metadata entries, or None if it is not there or cannot be read."""
+        event_id = metadata.get(EVENT_ID)
         try:
             first_seen = datetime.fromisoformat(metadata[FIRST_SEEN])
-        except (KeyError, ValueError, TypeError):
+            if not event_id or first_seen.tzinfo is None:
+                return None
+            return cls(event_id, first_seen.astimezone(UTC), metadata.get(SERIES_ID) or None)
+        except (KeyError, ValueError, TypeError, OverflowError):
             return None
-        event_id = metadata.get(EVENT_ID)
-        if not event_id or first_seen.tzinfo is None:
-            return None
-        return cls(event_id, first_seen.astimezone(UTC))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +77,8 @@ class Conversation:
         participants: People, in the conversation or once in it, external messenger contacts among them.
             Bots are not people: Unblu's own guard on deletion does not count what they say either.
         metadata: All entries, ``$_version`` among them, as ``updateMetadata`` wants them back.
+        created: When it was made, in UTC.
+        public_link: The address that the invitation in the event leads to.
     """
 
     id: str
@@ -71,6 +91,14 @@ class Conversation:
     marker: Marker | None = None
     metadata_version: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    created: datetime | None = None
+    public_link: str | None = field(default=None, repr=False)
+
+    @property
+    def link(self) -> UUID | None:
+        """The UUID that its event carries; None for a conversation that is not ours."""
+        source = SourceId.parse(self.source_id or "")
+        return source.uuid if source else None
 
     @property
     def is_over(self) -> bool:
@@ -104,6 +132,8 @@ class Conversation:
             marker=Marker.decode(metadata),
             metadata_version=metadata.get(VERSION),
             metadata=metadata,
+            created=_moment(json.get("creationTimestamp")),
+            public_link=_public_link(json),
         )
 
 
@@ -114,6 +144,11 @@ def to_milliseconds(moment: datetime) -> int:
 
 def _moment(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _public_link(json: Mapping[str, Any]) -> str | None:
+    links = [item for item in json.get("links") or () if item.get("type") == _PUBLIC_LINK]
+    return next((str(item["url"]) for item in links if item.get("url")), None)
 
 
 def _participants(json: Mapping[str, Any]) -> list[Participant]:

@@ -6,14 +6,20 @@ conversations of the mailbox it stands in.
 """
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Self
+from html import unescape
+from typing import Final, Self
+from urllib.parse import unquote
 from uuid import UUID
 
 from outlook_addin_core.domain.mailbox import Mailbox, guid
 
 MAX_PROPERTY_LENGTH = 2_500
 """Characters that Outlook stores in an add-in's custom properties (learn.microsoft.com, MS-OXCEXT 2.2.5)."""
+
+BLOCK_ID: Final = "outlook-addin-unblu-"
+"""What the invitation's id in an event's body begins with; the link's UUID follows."""
 
 _PUBLIC_STRINGS = "00020329-0000-0000-c000-000000000046"
 _SCHEME = "outlook"
@@ -68,3 +74,18 @@ def parse_link(json_text: str) -> UUID | None:
         return UUID(guid(properties["uuid"]))
     except (ValueError, KeyError, RecursionError):
         return None
+
+
+def leads_to(text: str, uuid: UUID, public_link: str | None) -> bool:
+    """Whether an event's body or location leads to the conversation.
+
+    By the pane's own block, whose id carries the UUID, or by the public link that somebody has pasted: as
+    text, in HTML, or inside another address.
+    """
+    if f"{BLOCK_ID}{uuid}" in text.lower():
+        return True
+    if not public_link:
+        return False
+    plain = unescape(text)
+    whole = re.compile(rf"{re.escape(public_link)}(?![\w-])")
+    return any(whole.search(each) for each in (plain, unquote(plain)))

@@ -1,5 +1,7 @@
 """What Graph posts to the notification and lifecycle URLs, reduced to what the product uses."""
 
+from typing import NamedTuple
+
 import msgspec
 
 
@@ -22,6 +24,18 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str | None = None
 
 
+class Delivery(NamedTuple):
+    """One request from Graph.
+
+    Args:
+        items: What could be read.
+        malformed: How many items could not.
+    """
+
+    items: list[Notification]
+    malformed: int
+
+
 class _Body(msgspec.Struct):
     value: list[msgspec.Raw]
 
@@ -39,8 +53,8 @@ class _Item(msgspec.Struct, rename="camel"):
     resource_data: _ResourceData | None = None
 
 
-def decode(body: bytes) -> list[Notification]:
-    """Read a delivery; items that are not notifications are left out and do not hurt their neighbours.
+def decode(body: bytes) -> Delivery:
+    """Read a delivery; items that are not notifications are counted and do not hurt their neighbours.
 
     Raises:
         MalformedBody: The body as a whole is something else.
@@ -49,8 +63,8 @@ def decode(body: bytes) -> list[Notification]:
         items = msgspec.json.decode(body, type=_Body).value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBody('the body is not JSON of the form {"value": [...]}') from error
-    notifications = (_notification(item) for item in items)
-    return [each for each in notifications if each is not None]
+    notifications = [each for each in map(_notification, items) if each is not None]
+    return Delivery(notifications, len(items) - len(notifications))
 
 
 def _notification(raw: msgspec.Raw) -> Notification | None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -32,7 +33,7 @@ class TokenIssuer:
     def __init__(self, origin: str, now: Clock) -> None:
         self.origin = origin
         self._now = now
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = _signing_key()
         numbers = str(self._key.public_key().public_numbers().n)
         self._key_id = hashlib.sha256(numbers.encode()).hexdigest()[:27]
 
@@ -95,6 +96,12 @@ class TokenIssuer:
             "ver": "2.0",
         }
         return jwt.encode({**common, **claims}, self._key, algorithm="RS256", headers={"kid": self._key_id})
+
+
+@cache
+def _signing_key() -> rsa.RSAPrivateKey:
+    """Return the key of this process: making one takes longer than most tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def service_principal_id(tenant: str, client_id: str) -> str:

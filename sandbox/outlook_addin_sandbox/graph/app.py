@@ -117,9 +117,13 @@ class Graph(Simulator):
         """Serve requests and deliver notifications."""
         connector = aiohttp.TCPConnector(resolver=LoopbackResolver(), ssl=self._client_tls)
         self._session = aiohttp.ClientSession(connector=connector)
-        self._subscription_api.session = self._session
-        await self.courier.start(self._session)
+        await self.deliver_through(self._session)
         await super().start()
+
+    async def deliver_through(self, session: aiohttp.ClientSession) -> None:
+        """Begin to deliver and to validate through a session; for those who call the handlers themselves."""
+        self._subscription_api.session = session
+        await self.courier.start(session)
 
     async def stop(self) -> None:
         """End deliveries and requests."""

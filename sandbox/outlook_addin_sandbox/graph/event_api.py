@@ -42,7 +42,7 @@ class EventApi:
         if "$select" in request.query:
             body = select(body, request.query["$select"])
         if "calendar" in members and not event.is_deleted:
-            body["calendar"] = _calendar(mailbox.calendars[event.calendar_id])
+            body["calendar"] = _calendar(mailbox.calendars[event.calendar_id], mailbox)
         return web.json_response(body)
 
     async def read_calendar_of(self, request: web.Request, mailbox: Mailbox) -> web.Response:
@@ -50,7 +50,7 @@ class EventApi:
         event = self._find(request, mailbox)
         if event.is_deleted:
             raise item_not_found()
-        return web.json_response(_calendar(mailbox.calendars[event.calendar_id]))
+        return web.json_response(_calendar(mailbox.calendars[event.calendar_id], mailbox))
 
     async def list_events(self, request: web.Request, mailbox: Mailbox) -> web.Response:
         """GET of single events and series masters, of one calendar or of what `/events` covers."""
@@ -74,7 +74,8 @@ class EventApi:
 
     async def calendars(self, _: web.Request, mailbox: Mailbox) -> web.Response:
         """GET of all calendars."""
-        return web.json_response({"value": [_calendar(each) for each in mailbox.calendars.values()]})
+        found = [_calendar(each, mailbox) for each in mailbox.calendars.values()]
+        return web.json_response({"value": found})
 
     async def create(self, request: web.Request, mailbox: Mailbox) -> web.Response:
         """POST of a new event."""
@@ -166,12 +167,13 @@ class EventApi:
         return web.json_response(page)
 
 
-def _calendar(calendar: Calendar) -> dict[str, Any]:
+def _calendar(calendar: Calendar, mailbox: Mailbox) -> dict[str, Any]:
     return {
         "id": calendar.id,
         "name": calendar.name,
         "isDefaultCalendar": calendar.is_default,
         "canEdit": True,
+        "owner": {"name": mailbox.address, "address": calendar.owner or mailbox.address},
     }
 
 

@@ -18,6 +18,8 @@ class Calendar:
     id: str
     name: str
     is_default: bool = False
+    owner: str = ""
+    """Address of the colleague who shares it; empty: the owner of the mailbox."""
 
 
 @dataclass(frozen=True)

@@ -88,8 +88,9 @@ class Mailbox:
         return sorted(found, key=lambda event: event.start)
 
     def deleted_events(self) -> list[SimEvent]:
-        """Return what lies in Deleted Items."""
-        return [event for event in self._events.values() if event.is_deleted]
+        """Return what lies in Deleted Items; a series counts as one."""
+        kept = (event for event in self._events.values() if event.is_deleted)
+        return [event for event in kept if event.series_master_id is None]
 
     def get(self, event_id: str) -> SimEvent:
         """Return an event, also from Deleted Items, or an occurrence of a series.
@@ -139,12 +140,17 @@ class Mailbox:
     def update_event(self, event_id: str, **changes: Any) -> SimEvent:
         """Change fields of an event; changing one occurrence makes it an exception of its series.
 
+        Changing when a series takes place undoes what was changed in single occurrences, as in Outlook.
+
         Raises:
             GraphError: 404 ErrorItemNotFound.
         """
         before = self.get(event_id)
         if before.type == "occurrence":
             return self._make_exception(before, changes)
+        if before.recurrence is not None and changes.keys() & {"recurrence", "start"}:
+            changes |= {"cancelled_dates": frozenset()}
+            self._forget_exceptions(before)
         event = self._put(before, **_frozen(changes))
         self._tell(ChangeKind.UPDATED, event, before, only_custom=set(changes) == {"custom_properties"})
         return event
@@ -171,6 +177,7 @@ class Mailbox:
         """
         before, calendar = self.get(event_id), self.calendars[calendar_id]
         event = self._put(before, id=_identifier("AAMk"), calendar_id=calendar.id)
+        self._with_exceptions(event, calendar_id=calendar.id)
         self._tell(ChangeKind.UPDATED, event, before)
         return event
 
@@ -201,12 +208,14 @@ class Mailbox:
             self._cancel_occurrence(before)
             return
         event = self._put(before, id=_identifier("AAMk"), is_deleted=True)
+        self._with_exceptions(event, is_deleted=True)
         self._tell(ChangeKind.DELETED, event, before)
 
     def purge_event(self, event_id: str) -> None:
         """Delete an event for good; tells nobody if it lay in Deleted Items already."""
         before = self.get(event_id)
         del self._events[before.immutable_id]
+        self._forget_exceptions(before)
         if not before.is_deleted:
             self._tell(ChangeKind.DELETED, before, before)
 
@@ -214,6 +223,7 @@ class Mailbox:
         """Take an event back from Deleted Items into its calendar; the immutable id stays."""
         before = self.get(event_id)
         event = self._put(before, id=_identifier("AAMk"), is_deleted=False)
+        self._with_exceptions(event, is_deleted=False)
         self._tell(ChangeKind.CREATED, event, before)
         return event
 
@@ -246,6 +256,17 @@ class Mailbox:
         self._events.pop(occurrence.immutable_id, None)
         changed = self._put(master, cancelled_dates=master.cancelled_dates | {_day(occurrence)})
         self._tell(ChangeKind.UPDATED, changed, master)
+
+    def _with_exceptions(self, master: SimEvent, **changes: Any) -> None:
+        for each in self._exceptions(master):
+            self._put(each, **changes)
+
+    def _forget_exceptions(self, master: SimEvent) -> None:
+        for each in self._exceptions(master):
+            del self._events[each.immutable_id]
+
+    def _exceptions(self, master: SimEvent) -> list[SimEvent]:
+        return [each for each in self._events.values() if each.series_master_id == master.immutable_id]
 
     def _put(self, before: SimEvent, **changes: Any) -> SimEvent:
         event = replace(before, **changes, modified=self._now(), version=before.version + 1)

@@ -66,6 +66,7 @@ def event_json(
     }
     if event.original_start is not None:
         body["originalStart"] = stamp(event.original_start)
+        body["occurrenceId"] = _occurrence_id(mailbox, event, immutable=wanted.immutable_ids)
     found = [(name, property_value(event, name)) for name in properties]
     values = [_property(name, value) for name, value in found if value is not None]
     return {**body, "singleValueExtendedProperties": values} if values else body
@@ -101,6 +102,11 @@ def _master_id(mailbox: Mailbox, event: SimEvent, *, immutable: bool) -> str | N
     if event.series_master_id is None or immutable:
         return event.series_master_id
     return mailbox.get(event.series_master_id).id
+
+
+def _occurrence_id(mailbox: Mailbox, event: SimEvent, *, immutable: bool) -> str:
+    day = (event.original_start or event.start).astimezone(event.zone).date()
+    return occurrence_id(str(_master_id(mailbox, event, immutable=immutable)), day)
 
 
 def _date_time(event: SimEvent, time: datetime, zone_name: str) -> dict[str, str]:

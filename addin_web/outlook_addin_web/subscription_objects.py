@@ -1,0 +1,102 @@
+"""CalendarSubscriptions as the web server writes and reads them. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from outlook_addin_core.clients.kubernetes import API_VERSION, GROUP
+from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
+from outlook_addin_web.ports import Followed, SubscriptionState
+from outlook_addin_web.verdicts import CONDITION, Verdict
+
+MANAGER: Final = "outlook-addin-web"
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+SYNC_REQUESTED: Final = f"{GROUP}/sync-requested"
+LAST_NEEDED: Final = f"{GROUP}/last-needed"
+
+
+def manifest(addin: str, namespace: str, mailbox: Mailbox, address: str | None) -> dict[str, Any]:
+    """Return the object that follows a mailbox; the address is for people only."""
+    spec: dict[str, Any] = {
+        "addinRef": {"name": addin},
+        "tenantId": mailbox.tenant_id,
+        "userId": mailbox.user_id,
+    }
+    if address is not None:
+        spec["mailbox"] = address
+    labels = {MANAGED_BY: MANAGER, "app.kubernetes.io/instance": addin}
+    name = subscription_name(addin, mailbox)
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
+    return {"apiVersion": API_VERSION, "kind": "CalendarSubscription", "metadata": metadata, "spec": spec}
+
+
+def state_of(found: Mapping[str, Any]) -> SubscriptionState:
+    """Return what the pane shows."""
+    ready, name = _condition(found, "Ready"), found["metadata"]["name"]
+    expiration = _status(found).get("expirationTime")
+    return SubscriptionState(
+        name, ready.get("status") == "True", ready.get("reason") or "Pending", expiration
+    )
+
+
+def followed_of(found: Mapping[str, Any], *, deleted: bool = False) -> Followed:
+    """Return what the sweep needs."""
+    metadata, spec = found["metadata"], found["spec"]
+    annotations: Mapping[str, str] = metadata.get("annotations") or {}
+    return Followed(
+        name=metadata["name"],
+        mailbox=Mailbox(spec["tenantId"], spec["userId"]),
+        web_made=(metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER,
+        subscription_id=_status(found).get("subscriptionId") or "",
+        sync_requested=annotations.get(SYNC_REQUESTED, ""),
+        last_needed=_day(annotations.get(LAST_NEEDED)),
+        created=_moment(metadata.get("creationTimestamp")),
+        version=metadata.get("resourceVersion") or "",
+        verdict=verdict_of(found),
+        deleted=deleted,
+    )
+
+
+def verdict_of(found: Mapping[str, Any]) -> Verdict | None:
+    """Return what the condition Synchronized says, if there is one."""
+    known = _condition(found, CONDITION)
+    if not known:
+        return None
+    return Verdict(known.get("status") == "True", known.get("reason") or "", known.get("message") or "")
+
+
+def condition(found: Mapping[str, Any], verdict: Verdict, now: datetime) -> dict[str, Any]:
+    """Return the condition; its time is that of the last change between True and False."""
+    known, status = _condition(found, CONDITION), str(verdict.synchronized)
+    moment = f"{now.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
+    return {
+        "type": CONDITION,
+        "status": status,
+        "observedGeneration": found["metadata"].get("generation", 1),
+        "lastTransitionTime": known["lastTransitionTime"] if known.get("status") == status else moment,
+        "reason": verdict.reason,
+        "message": verdict.message,
+    }
+
+
+def _status(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    return found.get("status") or {}
+
+
+def _condition(found: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    conditions: list[dict[str, Any]] = _status(found).get("conditions") or []
+    return next((each for each in conditions if each.get("type") == kind), {})
+
+
+def _day(text: str | None) -> date | None:
+    """Read a date; what people have written instead of one counts as none."""
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value if isinstance(value, datetime) else datetime.fromtimestamp(0, UTC)

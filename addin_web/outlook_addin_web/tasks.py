@@ -1,0 +1,85 @@
+"""A task: one place to look at, and why somebody wants it looked at."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from typing import TypeAlias
+
+from outlook_addin_core.domain.mailbox import Mailbox
+
+
+class Kind(Enum):
+    """What a task looks at."""
+
+    EVENT = "event"
+    """One event, by its id, and the conversation that belongs to it."""
+    CONVERSATION = "conversation"
+    """One open conversation, by its id, that no event is known for."""
+    MAILBOX = "mailbox"
+    """All linked events of the mailbox and all of its open conversations."""
+    RENEWAL = "renewal"
+    """The mailbox's Graph subscription, which Graph wants renewed or made again."""
+
+
+class Finding(Enum):
+    """What a sweep found that nobody had notified; good for metrics."""
+
+    CREATION = "creation"
+    """A conversation does not know its event yet."""
+    CHANGE = "change"
+    """Topic or time differ."""
+    DELETION = "deletion"
+    """A conversation's event is not among the linked ones any more, or was cancelled."""
+    SERIES = "series"
+    """A series, whose next occurrence has to be worked out."""
+    DRAFT = "draft"
+    """A conversation that no event was ever saved for."""
+    LINK = "link"
+    """An event whose conversation is not there."""
+
+
+Place: TypeAlias = tuple[Kind, str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One place to look at.
+
+    Args:
+        subject: The event's or conversation's id, or why a renewal is asked for.
+        suspected: Whether somebody said that the event is gone, so that the calendars have to be searched.
+        finding: What a sweep found; None if a notification led here, and then nothing had been lost.
+        correlation: Leads from the notification through our logs to the calls that it caused.
+        since: When the notification came.
+        tries: How often it failed for a reason of its own.
+    """
+
+    mailbox: Mailbox
+    kind: Kind
+    subject: str = ""
+    suspected: bool = False
+    finding: Finding | None = field(default=None, compare=False)
+    correlation: str = field(default="", compare=False)
+    since: datetime | None = field(default=None, compare=False)
+    tries: int = field(default=0, compare=False)
+
+    @property
+    def place(self) -> Place:
+        """What makes two tasks of a mailbox the same task."""
+        return self.kind, self.subject
+
+
+def coalesced(known: Task, new: Task) -> Task:
+    """Return the task that stands for both: as suspicious as either, and as old as the older one.
+
+    What a notification has announced counts as announced, even if a sweep found it, too.
+    """
+    announced = known.finding is None or new.finding is None
+    return replace(
+        new,
+        suspected=known.suspected or new.suspected,
+        finding=None if announced else new.finding,
+        correlation=known.correlation or new.correlation,
+        since=known.since or new.since,
+        tries=max(known.tries, new.tries),
+    )
