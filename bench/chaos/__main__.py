@@ -85,19 +85,6 @@ async def ask_for_renewals(stage: Scene, seed: int) -> None:
                 continue  # the API server is away; Graph would tell again
 
 
-async def move_an_addin(stage: Scene, seconds: float) -> None:
-    """Change a URL that Graph cannot patch, between two troubles: the announced replacement."""
-    await asyncio.sleep(seconds)
-    patch = json.dumps({"spec": {"deploymentAddinEndpoint": "elsewhere"}})
-    while True:
-        try:
-            await stage.kubectl("patch", "oaddin", "annex", "--type=merge", "-p", patch)
-        except KubectlError:
-            await asyncio.sleep(1)
-        else:
-            return
-
-
 async def run(size: Size) -> dict[str, Any]:
     """Set up, let it storm, wait for the calm, and report."""
     report: dict[str, Any] = {"machine": machine(), "versions": versions()}
@@ -125,7 +112,6 @@ async def weather(stage: Scene, size: Size) -> dict[str, Any]:
         for each in (
             make_changes(stage, size.changes_per_second, size.seed, changes),
             ask_for_renewals(stage, size.seed),
-            move_an_addin(stage, size.seconds * 0.4),
             stage.keep_pods_ready(),
         )
     ]

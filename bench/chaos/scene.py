@@ -89,6 +89,8 @@ class Scene:
     replicas: list[Replica]
     mailboxes: dict[str, str] = field(default_factory=dict)
     """Names of CalendarSubscriptions by user id."""
+    moves: int = 0
+    """How often an add-in has moved to another URL."""
 
     async def kubectl(self, *arguments: str, text: str | None = None) -> str:
         return await asyncio.to_thread(

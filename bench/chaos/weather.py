@@ -1,6 +1,7 @@
 """What goes wrong, one thing after another, in an order that a seed decides."""
 
 import asyncio
+import json
 import random
 import signal
 import time
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bench.chaos.scene import Scene
+from outlook_addin_sandbox.graph import Subscription
 from outlook_addin_sandbox.serving import Fault
 
 ALL = "* /v1.0/subscriptions*"
@@ -80,12 +82,32 @@ async def restart_during_an_outage(scene: Scene, seconds: float) -> None:
     await asyncio.gather(outage(scene, seconds), restart_the_api_server(scene, seconds / 2))
 
 
+async def move_an_addin(scene: Scene, seconds: float) -> None:
+    """Change a URL that Graph cannot patch: the announced replacement, on a day on which Graph works."""
+    scene.moves += 1
+    patch = json.dumps({"spec": {"deploymentAddinEndpoint": f"elsewhere{scene.moves}"}})
+    await scene.kubectl("patch", "oaddin", "annex", "--type=merge", "-p", patch)
+    deadline = time.monotonic() + 6 * seconds
+    while time.monotonic() < deadline:
+        moved = [f"elsewhere{scene.moves}/" in each.notification_url for each in _annex(scene)]
+        if moved and all(moved):
+            return
+        await asyncio.sleep(0.5)
+
+
+def _annex(scene: Scene) -> list[Subscription]:
+    names = scene.mailboxes
+    live = scene.world.graph.subscriptions.values()
+    return [each for each in live if names[each.user_id].startswith("annex-")]
+
+
 TROUBLES: tuple[Trouble, ...] = (
     kill_the_leader,
     restart_the_api_server,
     throttle,
     outage,
     slow_handshakes,
+    move_an_addin,
     lost_answers,
     kill_during_slow_answers,
     time_outs,

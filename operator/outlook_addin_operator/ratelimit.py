@@ -12,6 +12,7 @@ from typing import Final
 from outlook_addin_core.domain.clock import Clock
 
 LONGEST_REST: Final = 120.0
+RELIEF_PAUSE: Final = 30.0
 
 
 class TokenBucket:
@@ -36,6 +37,8 @@ class TokenBucket:
         self._tokens = float(burst)
         self._at = clock.monotonic()
         self._resting_until = self._at
+        self._troubled = False
+        self._relieved_at = -RELIEF_PAUSE
 
     @property
     def rest(self) -> float:
@@ -46,6 +49,18 @@ class TokenBucket:
         """Take note that the service asks to stay away; two minutes at most, and then one asks again."""
         until = self._clock.monotonic() + min(seconds, LONGEST_REST)
         self._resting_until = max(self._resting_until, until)
+
+    def trouble(self) -> None:
+        """Take note that the service failed, as it may for everybody."""
+        self._troubled = True
+
+    def relieved(self) -> bool:
+        """Take note of a success; tell whether it is the first one after failures, twice a minute at most."""
+        now = self._clock.monotonic()
+        if not self._troubled or now - self._relieved_at < RELIEF_PAUSE:
+            return False
+        self._troubled, self._relieved_at = False, now
+        return True
 
     async def acquire(self) -> None:
         """Take one token; waits for it in the order of asking."""

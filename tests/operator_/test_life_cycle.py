@@ -221,6 +221,25 @@ async def test_what_a_tenant_is_asked_to_wait_for_holds_for_all_its_mailboxes_an
     assert int(before) < int(ben["metadata"]["resourceVersion"])
 
 
+async def test_the_first_success_after_an_outage_ends_everybodys_pause(mill: Mill) -> None:
+    ben = add_ben(mill)
+    mill.break_graph(status=503)
+    for _ in range(5):
+        for key in (KEY, BEN):
+            await mill.run(key)
+        mill.clock.turn(minutes=3)
+    mill.inventory.put_subscription(ben, BEN.kind)
+    assert ben["status"]["failedRenewals"] == 5
+    mill.mend_graph()
+    mill.woken.clear()
+    await mill.run()
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+    assert mill.woken == [BEN]
+    mill.clock.turn(seconds=1)
+    await mill.run(BEN)
+    assert len(mill.live) == 2
+
+
 async def test_one_that_expired_while_no_operator_ran_is_made_anew(mill: Mill) -> None:
     await mill.run()
     old = mill.status["subscriptionId"]

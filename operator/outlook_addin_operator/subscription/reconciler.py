@@ -3,9 +3,9 @@
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from outlook_addin_core.clients.errors import ClientError, Throttled
+from outlook_addin_core.clients.errors import ClientError, ServerError, Throttled, Unreachable
 from outlook_addin_core.clients.graph_subscriptions import Subscription
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_operator.agenda import Agenda
@@ -25,6 +25,9 @@ from outlook_addin_operator.subscription.gather import gather
 from outlook_addin_operator.subscription.memory import Memory
 from outlook_addin_operator.subscription.observed import Observed
 from outlook_addin_operator.subscription.plan import LOOK_AGAIN, Action, Decision, decide, due_of
+
+PASSING: Final = frozenset({"GraphError", "GraphUnreachable", "Subscribed", "Throttled", "TokenRejected"})
+"""Reasons that go away with an outage; who is still subscribed only waits for the next attempt to renew."""
 
 _ATTEMPTS = frozenset({Action.CREATE, Action.RENEW, Action.MOVE, Action.REPLACE, Action.CHECK})
 
@@ -100,6 +103,7 @@ class SubscriptionReconciler:
             return await self._failed(observed, error)
         renewed = decision.action is not Action.CHECK or found.id != observed.memory.subscription_id
         self._count("success")
+        self._relieve(observed)
         if observed.memory.last_renewal is not None and found.id != observed.memory.subscription_id:
             self._agenda.want_sweep(_addin_key(observed))
         desired = status.granted(observed, found, self._clock.now(), renewed=renewed)
@@ -127,6 +131,8 @@ class SubscriptionReconciler:
             message = "The CA bundle of the OutlookAddin holds no readable PEM certificates; correct it."
             what = Failure("InvalidCABundle", message, stalled=True)
         self._count(what.reason)
+        if isinstance(cause, Throttled | ServerError | Unreachable):
+            self._access(observed).bucket.trouble()
         if isinstance(cause, Throttled) and cause.retry_after is not None:
             self._access(observed).bucket.pause(cause.retry_after.total_seconds())
         now = self._clock.now()
@@ -205,6 +211,16 @@ class SubscriptionReconciler:
             await self._cluster.apply_status(observed.body, desired)
             notes = transitions(live.get("conditions") or (), desired["conditions"])
             await self._recorder.record(observed.body, notes)
+
+    def _relieve(self, observed: Observed) -> None:
+        """End all pauses in a tenant that works again: nobody waits for an hour after an outage."""
+        if self._access(observed).bucket.relieved():
+            tenant = observed.mailbox.tenant_id
+            self._agenda.wake_subscriptions(
+                _addin_key(observed),
+                lambda entry: entry.failing and entry.mailbox[0] == tenant and entry.reason in PASSING,
+                retry=True,
+            )
 
     def _count(self, outcome: str) -> None:
         self._metrics.renewals.labels(outcome).inc()
