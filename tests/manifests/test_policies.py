@@ -131,6 +131,21 @@ def test_what_exists_keeps_all_but_the_own_annotations(
         )
 
 
+def test_only_what_the_web_server_made_for_its_own_add_in_can_be_deleted(
+    as_web: Write, kubectl: Kubectl, namespace: str
+) -> None:
+    by_hand = mailbox("by-hand", labels={})
+    for body in (mailbox("desk-1"), mailbox("other-1", of="other"), by_hand):
+        kubectl("create", "-n", namespace, "-f", "-", input_text=json.dumps(body))
+
+    for name in ("other-1", "by-hand"):
+        with pytest.raises(KubectlError, match="may delete only CalendarSubscriptions that it made"):
+            as_web("delete", "csub", name)
+    as_web("delete", "csub", "desk-1")
+    left = kubectl("get", "csub", "-n", namespace, "-o", "name").split()
+    assert left == [f"calendarsubscription.outlook-addin.dev/{name}" for name in ("by-hand", "other-1")]
+
+
 def test_nobody_else_is_limited(as_web: Write, kubectl: Kubectl, namespace: str) -> None:
     as_web("create", "-f", "-", body=mailbox("desk-1"))
     gitops = f"--as=system:serviceaccount:{namespace}:gitops"

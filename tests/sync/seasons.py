@@ -29,9 +29,7 @@ class Size:
 
 SHORT: Final = Size(0, (1, 2, 3), storms_per_seed=40, steps=40, events=6, timeout=300)
 LONG_SECONDS: Final = float(os.environ.get("OUTLOOK_ADDIN_LONG_SECONDS") or 0)
-LONG: Final = Size(
-    LONG_SECONDS, (), storms_per_seed=150, steps=120, events=200, timeout=LONG_SECONDS * 3 + 600
-)
+LONG: Final = Size(LONG_SECONDS, (), storms_per_seed=15, steps=80, events=200, timeout=LONG_SECONDS * 3 + 600)
 SEASON: Final = LONG if LONG_SECONDS else SHORT
 
 

@@ -48,7 +48,7 @@ def refusal(answer: Mapping[str, Any], operation: str) -> ClientError:
     number = (
         next((code for code in codes if code in REMEDIES), None) or next(iter(codes), None) or aadsts_in(text)
     )
-    if number is None and name in _TRANSIENT:
+    if number not in REMEDIES and name in _TRANSIENT:
         return ServerError("no token at the moment", operation=operation, code=name, excerpt=text)
     fallback = _BY_NAME.get(name, "no token is given; see the sign-in logs of the identity provider")
     return CredentialsRefused(number, REMEDIES.get(number or 0, fallback), operation=operation, excerpt=text)
