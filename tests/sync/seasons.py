@@ -29,9 +29,7 @@ class Size:
 
 SHORT: Final = Size(0, (1, 2, 3), storms_per_seed=40, steps=40, events=6, timeout=300)
 LONG_SECONDS: Final = float(os.environ.get("OUTLOOK_ADDIN_LONG_SECONDS") or 0)
-LONG: Final = Size(
-    LONG_SECONDS, (), storms_per_seed=15, steps=80, events=200, timeout=LONG_SECONDS * 3 + 600
-)
+LONG: Final = Size(LONG_SECONDS, (), storms_per_seed=15, steps=80, events=200, timeout=LONG_SECONDS * 3 + 600)
 SEASON: Final = LONG if LONG_SECONDS else SHORT
 
 
@@ -55,6 +53,11 @@ class Season:
         chance = random.SystemRandom()
         while time.monotonic() - self.began < self.size.seconds:
             yield chance.randrange(2**32)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up; what is left of a seed's storms is not played then."""
+        return 0 < self.size.seconds < time.monotonic() - self.began
 
     def say(self, seed: int) -> None:
         """Print the seed of what comes now."""
