@@ -54,6 +54,11 @@ class Season:
         while time.monotonic() - self.began < self.size.seconds:
             yield chance.randrange(2**32)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up; what is left of a seed's storms is not played then."""
+        return 0 < self.size.seconds < time.monotonic() - self.began
+
     def say(self, seed: int) -> None:
         """Print the seed of what comes now."""
         self.used.append(seed)
