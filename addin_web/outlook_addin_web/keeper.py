@@ -8,7 +8,7 @@ wrong.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from outlook_addin_core.clients.errors import NotFound
@@ -25,6 +25,9 @@ from outlook_addin_web.role import Role
 from outlook_addin_web.tasks import Finding, Kind, Task
 
 log = logging.getLogger(__name__)
+
+PUNCTUAL: Final = timedelta(minutes=1)
+"""How late a look may be and still count as the one that was planned."""
 
 MAX_ROUNDS: Final = 3
 """How often an event that changes while it is worked on is decided about; its notification follows."""
@@ -128,9 +131,10 @@ class Keeper:
 
     async def _settle(self, look: _Look) -> None:
         for _ in range(MAX_ROUNDS):
-            decision = await self._decide(look)
+            since = self._unbroken_since(look)
+            decision = await self._decide(look, since)
             self._record(look.mailbox, decision)
-            conversation = await self._apply(look, decision)
+            conversation = await self._apply(look, decision, since)
             again = await self._changed_meanwhile(look, decision)
             if again is None:
                 return
@@ -140,7 +144,18 @@ class Keeper:
         if event is not None:
             self._record(mailbox, decide(event, conversation, self._clock.now(), await self.policy()))
 
-    async def _decide(self, look: _Look) -> Decision:
+    def _unbroken_since(self, look: _Look) -> datetime | None:
+        """Return since when the event is known to be gone without a break.
+
+        A notification says that something has happened to the event, perhaps its restoration; and a look that
+        was held up for another grace period may have missed one. Both make the next sight the first.
+        """
+        since = self._gone_since.get(look.conversation.id)
+        if since is None or look.task.since is not None:
+            return None
+        return None if self._clock.now() > since + 2 * self._policy.grace + PUNCTUAL else since
+
+    async def _decide(self, look: _Look, since: datetime | None) -> Decision:
         found = await self._find(look)
         return decide(
             look.event,
@@ -150,7 +165,7 @@ class Keeper:
             carriers=found.carriers,
             mentions=found.mentions,
             series=found.series,
-            gone_since=self._gone_since.get(look.conversation.id),
+            gone_since=since,
         )
 
     async def _find(self, look: _Look) -> _Found:
@@ -165,10 +180,9 @@ class Keeper:
             found = replace(found, series=series)
         return found
 
-    async def _apply(self, look: _Look, decision: Decision) -> Conversation:
+    async def _apply(self, look: _Look, decision: Decision, since: datetime | None) -> Conversation:
         """Do what was decided and return the conversation as it is then."""
         conversation = look.conversation
-        since = self._gone_since.get(conversation.id)
         if decision.action not in {Action.WAIT, Action.DELETE}:
             self._gone_since.pop(conversation.id, None)
         if decision.adopted is not None:

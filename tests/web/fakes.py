@@ -374,7 +374,7 @@ class Bench:
 
     async def notified(self, event_id: str, *, deleted: bool = False, mailbox: Mailbox = ANNA) -> None:
         """Deliver one change notification and do everything that is due."""
-        self.queue.add(Task(mailbox, Kind.EVENT, event_id, suspected=deleted))
+        self.queue.add(Task(mailbox, Kind.EVENT, event_id, suspected=deleted, since=self.clock.now()))
         await self.settle()
 
     async def passed(self, span: timedelta) -> None:

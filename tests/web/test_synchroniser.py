@@ -93,6 +93,30 @@ async def test_the_grace_period_begins_anew_after_a_restoration(bench: Bench) ->
     assert bench.unblu.conversations == {}
 
 
+async def test_a_second_deletion_has_its_own_grace_period_though_nobody_saw_the_restoration(
+    bench: Bench,
+) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+    bench.clock.advance(GRACE - timedelta(seconds=1))
+    await bench.notified("event", deleted=True)
+    await bench.passed(GRACE - timedelta(seconds=1))
+    assert "conversation-1" in bench.unblu.conversations
+    await bench.passed(timedelta(seconds=1))
+    assert bench.unblu.conversations == {}
+
+
+async def test_a_look_that_was_held_up_for_another_grace_period_is_a_first_look(bench: Bench) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+    await bench.passed(GRACE * 3)
+    assert "conversation-1" in bench.unblu.conversations
+    await bench.passed(GRACE)
+    assert bench.unblu.conversations == {}
+
+
 async def test_a_conversation_that_a_guest_joined_in_the_meantime_is_kept(bench: Bench) -> None:
     await scheduled(bench)
     bench.outlook.remove(ANNA, "event")
