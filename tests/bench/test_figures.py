@@ -106,9 +106,10 @@ def test_copies_are_the_same_in_every_run() -> None:
 
 
 def test_a_goal_is_reached_up_to_its_limit() -> None:
-    recovery = {"ratio to it": 1.3, "lost": 0, "doubled": 0}
+    recovery = {"ratio to it": 1.3, "lost": 0, "doubled": 0, "most Graph requests in 20 s": 500}
     assert [(each["measured"], each["reached"]) for each in goals({"starts": [], "recovery": recovery})] == [
         (1.3, False),
+        (500, True),
         (0, True),
     ]
 
