@@ -10,9 +10,12 @@ and handlers for changes are not used, because each costs memory or writes per o
 
 import logging
 import os
+import sys
 from typing import Any, Final
 
 import kopf
+from lightkube import AsyncClient
+from lightkube.core.exceptions import ConfigError
 
 from outlook_addin_core.clients.kubernetes import GROUP, VERSION, load
 from outlook_addin_core.domain.clock import SystemClock
@@ -63,7 +66,7 @@ async def configure(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) 
 
 async def _start(memo: kopf.Memo) -> None:
     own = Settings.from_env(os.environ)
-    runtime = Runtime(load(os.environ), own, SystemClock())
+    runtime = Runtime(_cluster(), own, SystemClock())
     for kind in (ADDIN, SUBSCRIPTION):
         if not await runtime.cluster.served(kind):
             raise kopf.TemporaryError(f"the API server does not know {kind}; apply crds/ first", delay=5)
@@ -71,6 +74,14 @@ async def _start(memo: kopf.Memo) -> None:
         runtime.metrics.serve(own.listen_address, own.metrics_port)
     runtime.start()
     memo.runtime = runtime
+
+
+def _cluster() -> AsyncClient:
+    try:
+        return load(os.environ)
+    except ConfigError as error:
+        # an error would be shown with its trace; there is nothing to trace in a missing file
+        sys.exit(f"{error}; run in a pod, or name a kubeconfig with KUBECONFIG")
 
 
 @kopf.on.cleanup()
