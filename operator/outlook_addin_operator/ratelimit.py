@@ -1,6 +1,7 @@
 """A token bucket: Graph permits 500 writes of subscriptions in 20 s per app and tenant.
 
-What a full bucket lets through at once counts, too: 10 and 24.5 a second make 500 in the busiest 20 seconds.
+What a full bucket lets through at once counts, too: 5 and 24 a second make 485 in the busiest 20 seconds. The
+rest is for requests that were held up on their way and arrive together.
 
 Source: learn.microsoft.com/graph/throttling-limits.
 """
@@ -26,8 +27,8 @@ class TokenBucket:
         self,
         clock: Clock,
         *,
-        rate: float = 24.5,
-        burst: int = 10,
+        rate: float = 24.0,
+        burst: int = 5,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._clock = clock
