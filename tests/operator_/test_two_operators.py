@@ -118,3 +118,24 @@ async def test_a_graceful_stop_hands_over_at_once_and_a_standby_writes_nothing(
     assert asyncio.get_running_loop().time() - began < 6
     await here.kubectl("delete", "service", "desk")
     await here.until("service", "desk", lambda _body: True)
+
+
+async def test_an_api_server_that_restarts_is_lived_through(
+    here: Here,
+    installed: ControlPlane,
+    addin: Build,
+    credentials: list[dict[str, Any]],
+    subscription: Build,
+) -> None:
+    await until_held_by(installed, "test")
+    await set_up(here, addin(), credentials)
+    process = here.process.process
+    await asyncio.to_thread(installed.restart_api_server, 8)  # longer than the Lease lasts
+    await here.apply(subscription())
+    await here.until("csub", "desk-0", SUBSCRIBED)
+    await here.kubectl("delete", "service", "desk")
+    await here.until("service", "desk", lambda _body: True)
+    assert here.process.process is process
+    assert process is not None
+    assert process.poll() is None
+    assert await asyncio.to_thread(here.process.healthy)
