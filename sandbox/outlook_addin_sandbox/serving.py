@@ -132,8 +132,16 @@ class Simulator(ABC):
     async def stop(self) -> None:
         """Close the port and end what runs."""
         if self._runner is not None:
+            self._hang_up()
             await self._runner.cleanup()
         self._listener.close()
+
+    def _hang_up(self) -> None:
+        """End connections that clients keep open: with TLS, the end would wait for them to say goodbye."""
+        server = self._runner.server if self._runner else None
+        for connection in server.connections if server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
 
     @web.middleware
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:

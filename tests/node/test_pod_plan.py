@@ -122,7 +122,7 @@ def test_arguments_expand_variables_and_point_to_local_files() -> None:
     assert built.env["FILE"] == "/local/app/x.json"
 
 
-MOUNTS = {"/tmp": "/tmp/root/tmp", "/etc/app": "/L/app", "/etc/app/a.json": "/L/copies/a.json"}
+MOUNTS = {"/tmp": "/tmp/pod/tmp", "/etc/app": "/L/app", "/etc/app/a.json": "/L/copies/a.json"}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ MOUNTS = {"/tmp": "/tmp/root/tmp", "/etc/app": "/L/app", "/etc/app/a.json": "/L/
         ("/etc/app/b.json", "/L/app/b.json"),
         ("open('/etc/app')", "open('/L/app')"),
         ("file:///etc/app/b", "file:///L/app/b"),
-        ("/tmp/x:/etc/app", "/tmp/root/tmp/x:/L/app"),
+        ("/tmp/x:/etc/app", "/tmp/pod/tmp/x:/L/app"),
         ("/etc/apples", "/etc/apples"),
         ("/var/tmp", "/var/tmp"),
         ("https://host/tmp", "https://host/tmp"),

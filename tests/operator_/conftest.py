@@ -18,7 +18,6 @@ from aiohttp import web
 
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.errors import KubectlError
-from outlook_addin_sandbox.serving import Simulator
 from outlook_addin_sandbox.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -221,18 +220,6 @@ async def world() -> AsyncIterator[World]:
     """Entra and Graph, simulated."""
     async with World.start() as world:
         yield world
-        for simulator in (world.entra, world.graph):
-            hang_up(simulator)
-
-
-def hang_up(simulator: Simulator) -> None:
-    """End connections that the operator keeps open: TLS would wait for it to say goodbye."""
-    runner = simulator._runner
-    assert runner is not None
-    assert runner.server is not None
-    for connection in runner.server.connections:
-        if connection.transport is not None:
-            connection.transport.abort()
 
 
 @pytest.fixture
