@@ -62,8 +62,8 @@ class SubscriptionEntry:
 
 
 def age_of(body: Mapping[str, Any]) -> str:
-    """Return what sorts objects by their age; the uid decides between objects of one second."""
-    return f"{body['metadata']['creationTimestamp']}/{body['metadata']['uid']}"
+    """Return what sorts objects by their age; the name decides between objects of one second."""
+    return f"{body['metadata']['creationTimestamp']}/{body['metadata']['name']}"
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 import outlook_addin_operator as operator_package
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.graph_access import proxy_for
-from outlook_addin_operator.inventory import Counts, Inventory
+from outlook_addin_operator.inventory import Counts, Inventory, age_of
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
 from outlook_addin_operator.metrics import REASONS, Metrics
 from outlook_addin_operator.ratelimit import TokenBucket
@@ -229,3 +229,10 @@ def test_every_reason_that_an_object_can_have_is_counted_by_its_name() -> None:
     named = set(re.findall(r"""\b(?:Problem|Failure|Blocker)\(\s*"(\w+)\"""", source))
     assert len(named) > 10
     assert named <= REASONS
+
+
+def test_of_two_objects_of_one_second_the_name_decides_and_not_chance() -> None:
+    def made(name: str, uid: str) -> dict[str, Any]:
+        return {"metadata": {"name": name, "uid": uid, "creationTimestamp": "2026-01-01T00:00:00Z"}}
+
+    assert age_of(made("first", "f")) < age_of(made("second", "a"))
