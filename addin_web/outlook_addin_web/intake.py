@@ -25,9 +25,9 @@ from outlook_addin_core.domain import client_state
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_core.domain.notifications import MalformedBody, Notification, decode
+from outlook_addin_core.domain.token_bucket import TokenBucket
 from outlook_addin_web.headers import NO_STORE
 from outlook_addin_web.metrics import Metrics
-from outlook_addin_web.pacing import TokenBucket
 from outlook_addin_web.tasks import Kind, Task
 
 log = logging.getLogger(__name__)

@@ -1,19 +1,25 @@
-"""Holds the Lease for as long as there is work to do under it; the rules stand in ``election``."""
+"""Holds the Lease for as long as there is work to do under it; its rules stand in ``domain.election``."""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Final
 
 from outlook_addin_core.domain.clock import Clock
-from outlook_addin_web import election
-from outlook_addin_web.election import Sight, Step, Term
+from outlook_addin_core.domain.election import DEADLINE, RETRY, Candidate, Sight, Step, Term, given_back, seen
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.ports import Lease, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+LENGTH: Final = timedelta(seconds=15)
+"""How long after its holder's last sign of life the Lease is free."""
+SURE: Final = LENGTH * DEADLINE
+"""How long after its last renewal a holder goes on."""
+PAUSE: Final = (LENGTH * RETRY).total_seconds()
+"""Seconds between two signs of life, and between two looks of the others."""
 PATIENCE: Final = 5.0
 """Seconds that one call to Kubernetes may take: a term must not run out while we wait for an answer."""
 
@@ -37,7 +43,7 @@ class Leadership:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._lease = lease
-        self._me = me
+        self._me = Candidate(me, LENGTH)
         self._clock = clock
         self._metrics = metrics
         self._pause = pause
@@ -55,7 +61,7 @@ class Leadership:
             while True:
                 if await self._campaign():
                     await self._lead(work)
-                await self._pause(election.RENEWAL.total_seconds())
+                await self._pause(PAUSE)
         finally:
             self._metrics.leading.set(0)
             await self._give_back()
@@ -67,7 +73,7 @@ class Leadership:
         working = asyncio.ensure_future(work())
         try:
             while self.leads and not working.done():
-                await self._pause(election.RENEWAL.total_seconds())
+                await self._pause(PAUSE)
                 await self._campaign()
         finally:
             self._metrics.leading.set(0)
@@ -83,35 +89,30 @@ class Leadership:
         except (StoreUnavailable, TimeoutError) as error:
             log.warning("the Lease cannot be read or written: %s", error)
             return False
-        self._sure_until = asked + election.SURE.total_seconds() if mine else 0.0
+        self._sure_until = asked + SURE.total_seconds() if mine else 0.0
         return mine
 
     async def _step(self) -> bool:
         term = await self._lease.read()
-        self._sight = None if term is None else election.seen(self._sight, term, self._clock.monotonic())
-        now = self._clock.now()
-        match election.step(self._sight, self._me, self._clock.monotonic()):
-            case Step.WAIT:
-                return False
-            case Step.RENEW if term is not None:
-                return await self._write(election.renewed(term, now))
-            case _:
-                return await self._write(election.taken(term, self._me, now))
+        self._sight = None if term is None else seen(self._sight, term, self._clock.monotonic())
+        if self._me.step(self._sight, self._clock.monotonic()) is Step.WAIT:
+            return False
+        return await self._write(self._me.claim(term, self._clock.now()))
 
     async def _write(self, term: Term) -> bool:
         written = await self._lease.write(term)
         if written is not None:
-            self._sight = election.seen(self._sight, written, self._clock.monotonic())
+            self._sight = seen(self._sight, written, self._clock.monotonic())
         return written is not None
 
     async def _give_back(self) -> None:
         """Leave the Lease to the others at once, instead of letting the term run out."""
-        if self._sight is None or self._sight.term.holder != self._me:
+        if self._sight is None or self._sight.term.holder != self._me.name:
             return
         self._sure_until = 0.0
         with contextlib.suppress(StoreUnavailable, TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                await self._lease.write(election.given_back(self._sight.term, self._clock.now()))
+                await self._lease.write(given_back(self._sight.term))
 
 
 async def _stopped(working: "asyncio.Future[None]") -> None:

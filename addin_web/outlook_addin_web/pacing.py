@@ -13,6 +13,7 @@ from typing import Final
 import httpx2
 
 from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.token_bucket import TokenBucket
 
 MAILBOX_RATE: Final = 10.0
 MAILBOX_BURST: Final = 40
@@ -25,42 +26,6 @@ REMEMBERED: Final = 10_000
 _USER: Final = re.compile(r"/users/([0-9A-Za-z-]+)")
 
 Sleep = Callable[[float], Awaitable[None]]
-
-
-class TokenBucket:
-    """Lets ``rate`` calls pass per second, and at most ``burst`` at once."""
-
-    def __init__(self, clock: Clock, rate: float, burst: int) -> None:
-        self._clock = clock
-        self._rate = rate
-        self._burst = burst
-        self._tokens = float(burst)
-        self._at = clock.monotonic()
-
-    def reserve(self) -> float:
-        """Take one token and return the seconds until it may be used; whoever asks first, goes first."""
-        self._fill()
-        self._tokens -= 1
-        return max(0.0, -self._tokens / self._rate)
-
-    def allows(self) -> bool:
-        """Take one token if there is one now."""
-        self._fill()
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody has used it for a while."""
-        self._fill()
-        return self._tokens >= self._burst
-
-    def _fill(self) -> None:
-        now = self._clock.monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
 
 
 class Pace:

@@ -7,10 +7,10 @@ from typing import Protocol
 from uuid import UUID
 
 from outlook_addin_core.domain.conversations import Conversation, Marker
+from outlook_addin_core.domain.election import Term
 from outlook_addin_core.domain.events import Event, Gone
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_core.domain.series import Series
-from outlook_addin_web.election import Term
 from outlook_addin_web.verdicts import Verdict
 
 

@@ -20,7 +20,7 @@ from outlook_addin_core.clients.tokens import TokenSource
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_operator.addin.spec import AddinView
 from outlook_addin_operator.credentials import Credentials, TokenRequester
-from outlook_addin_operator.ratelimit import TokenBucket
+from outlook_addin_operator.ratelimit import Throttle
 
 RETIREMENT: Final = 300.0
 """Seconds that a replaced client lives on, for calls that still use it."""
@@ -32,7 +32,7 @@ class GraphAccess:
 
     subscriptions: GraphSubscriptions
     applications: GraphApplications
-    bucket: TokenBucket
+    throttle: Throttle
     client: httpx2.AsyncClient
     tokens: TokenSource
     fingerprint: str
@@ -54,7 +54,7 @@ class GraphAccessCache:
         self._clock = clock
         self._observe = observe
         self._entries: dict[tuple[str, str], GraphAccess] = {}
-        self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self._throttles: dict[tuple[str, str], Throttle] = {}
         self._retired: list[tuple[float, GraphAccess]] = []
         self._folder = Path(tempfile.mkdtemp(prefix="outlook-addin-ca-"))
 
@@ -112,10 +112,10 @@ class GraphAccessCache:
             transport=httpx2.HTTPTransport(verify=context, proxy=entra_proxy) if entra_proxy else None,
             observe=self._observe,
         )
-        bucket = self._buckets.setdefault((config.client_id, tenant_id), TokenBucket(self._clock))
+        throttle = self._throttles.setdefault((config.client_id, tenant_id), Throttle(self._clock))
         subscriptions = GraphSubscriptions(client, tokens, observe=self._observe)
         applications = GraphApplications(client, tokens, observe=self._observe)
-        return GraphAccess(subscriptions, applications, bucket, client, tokens, fingerprint)
+        return GraphAccess(subscriptions, applications, throttle, client, tokens, fingerprint)
 
     def _bundle(self, pem: str | None) -> Path | None:
         """Return a file with the certificates: TLS libraries read authorities from files."""

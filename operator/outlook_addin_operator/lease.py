@@ -1,24 +1,14 @@
-"""Which of several operators works: a Lease decides (coordination.k8s.io), as among Kubernetes' components.
+"""Which of several operators works: steps towards a Lease, whose rules stand in ``domain.election``.
 
-A record is compared with what was seen of it before, never with another machine's clock: whoever finds it
-unchanged for its whole duration takes it over (as client-go's leaderelection does). The holder counts itself
-out after two thirds of that time, so that what it has begun is over before anybody else begins.
+The holder counts itself out after two thirds of a term, so that what it has begun is over before anybody else
+begins.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final, Protocol
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from outlook_addin_core.domain.clock import Clock
-
-DEADLINE: Final = 2 / 3
-"""Part of the duration after which a holder that could not renew stops."""
-
-RETRY: Final = 1 / 6
-"""Part of the duration between two looks."""
-
-RELEASED_DURATION: Final = 1
-"""Seconds that a released Lease says it lasts, as client-go writes it."""
+from outlook_addin_core.domain.election import DEADLINE, RETRY, Candidate, Sight, Step, Term, given_back, seen
 
 
 class LeaseError(Exception):
@@ -29,37 +19,15 @@ class LeaseConflictError(LeaseError):
     """Somebody else wrote the Lease in between."""
 
 
-@dataclass(frozen=True)
-class LeaseRecord:
-    """What a Lease says.
-
-    Args:
-        holder: Who holds it; empty if nobody does.
-        duration: Seconds without a renewal after which it is free.
-        version: The object's resourceVersion, by which a write refuses to overrule another.
-    """
-
-    holder: str
-    duration: int
-    acquired: datetime | None = None
-    renewed: datetime | None = None
-    transitions: int = 0
-    version: str = ""
-
-
 class LeaseStore(Protocol):
-    """Where the record is kept. Every method raises LeaseError."""
+    """Where the term is kept. Every method raises LeaseError."""
 
-    def read(self) -> LeaseRecord | None:
-        """Return the record; None if there is none."""
+    def read(self) -> Term | None:
+        """Return the term; None if there is none."""
         ...
 
-    def create(self, record: LeaseRecord) -> LeaseRecord:
-        """Write the first record. Raises LeaseConflictError if there is one."""
-        ...
-
-    def replace(self, record: LeaseRecord) -> LeaseRecord:
-        """Write over the version that a record names. Raises LeaseConflictError if it is not the latest."""
+    def write(self, term: Term) -> Term:
+        """Write over the version that a term names. Raises LeaseConflictError if it is not the latest."""
         ...
 
 
@@ -73,11 +41,11 @@ class Elector:
 
     def __init__(self, store: LeaseStore, identity: str, clock: Clock, duration: float) -> None:
         self._store = store
-        self._identity = identity
+        self._me = Candidate(identity, timedelta(seconds=max(1, round(duration))))
         self._clock = clock
         self._duration = duration
-        self._record: LeaseRecord | None = None
-        self._seen_at = clock.monotonic()
+        self._sight: Sight | None = None
+        self._changed_at = clock.monotonic()
         self._renewed: tuple[float, datetime] | None = None
 
     @property
@@ -96,8 +64,8 @@ class Elector:
 
     @property
     def changed_at(self) -> float:
-        """The monotonic time at which the record was last seen to change."""
-        return self._seen_at
+        """The monotonic time at which the Lease was last seen to change."""
+        return self._changed_at
 
     @property
     def pause(self) -> float:
@@ -111,50 +79,44 @@ class Elector:
             LeaseError: It could not be read or written.
         """
         try:
-            if self._record is None or self._record.holder != self._identity:
+            if not self._is_mine:
                 self._look()
-            if self._record is None or self._is_free(self._record):
-                self._write()
+            if self._me.step(self._sight, self._clock.monotonic()) is not Step.WAIT:
+                self._claim()
         except LeaseConflictError:
-            self._renewed, self._record = None, None
+            self._renewed, self._sight = None, None
         except LeaseError:
-            if self._record is not None and self._record.holder == self._identity:
-                self._record = None  # it may be gone: look before the next write
+            if self._is_mine:
+                self._sight = None  # it may be gone: look before the next write
             raise
 
     def release(self) -> None:
         """Let go of the Lease, so that another takes it at once. Raises LeaseError."""
-        record, self._renewed = self._record, None
-        if record is None or record.holder != self._identity:
-            return
-        self._record = self._store.replace(replace(record, holder="", duration=RELEASED_DURATION))
+        self._renewed = None
+        if self._sight is not None and self._is_mine:
+            self._see(self._store.write(given_back(self._sight.term)))
+
+    @property
+    def _is_mine(self) -> bool:
+        return self._sight is not None and self._sight.term.holder == self._me.name
 
     def _look(self) -> None:
         found = self._store.read()
-        if found != self._record:
-            self._record, self._seen_at = found, self._clock.monotonic()
-        if found is None or found.holder != self._identity:
+        if found is None:
+            self._sight = None
+        else:
+            self._see(found)
+        if not self._is_mine:
             self._renewed = None
 
-    def _is_free(self, record: LeaseRecord) -> bool:
-        if record.holder in {"", self._identity}:
-            return True
-        return self._clock.monotonic() - self._seen_at >= max(record.duration, self._duration)
-
-    def _write(self) -> None:
+    def _claim(self) -> None:
         """Write our claim; it counts from before it was sent."""
-        began, now, before = self._clock.monotonic(), self._clock.now(), self._record
-        mine = LeaseRecord(self._identity, max(1, round(self._duration)), now, now)
-        if before is None:
-            self._record = self._store.create(mine)
-        else:
-            ours = before.holder == self._identity
-            mine = replace(
-                mine,
-                acquired=before.acquired if ours else now,
-                transitions=before.transitions + (0 if ours else 1),
-                version=before.version,
-            )
-            self._record = self._store.replace(mine)
-        self._seen_at = self._clock.monotonic()
+        began, now = self._clock.monotonic(), self._clock.now()
+        before = None if self._sight is None else self._sight.term
+        self._see(self._store.write(self._me.claim(before, now)))
         self._renewed = (began, now)
+
+    def _see(self, term: Term) -> None:
+        at = self._clock.monotonic()
+        self._sight = seen(self._sight, term, at)
+        self._changed_at = max(self._changed_at, self._sight.at)

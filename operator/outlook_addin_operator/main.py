@@ -17,6 +17,7 @@ import kopf
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ConfigError
 
+from outlook_addin_core.clients import leases
 from outlook_addin_core.clients.kubernetes import GROUP, VERSION, load
 from outlook_addin_core.domain.clock import SystemClock
 from outlook_addin_operator import lease_store
@@ -34,7 +35,7 @@ CHILDREN: Final = (
 )
 """Children whose changes are seen at once; what happens to the others is repaired at the next resync."""
 
-LEASES: Final = (lease_store.GROUP, lease_store.VERSION, lease_store.PLURAL)
+LEASES: Final = (leases.GROUP, leases.VERSION, leases.PLURAL)
 
 _UNUSED_FINALIZER: Final = "kopf.outlook-addin.dev/unused"
 """Kopf takes its finalizer off objects that need none; it must not be ours."""

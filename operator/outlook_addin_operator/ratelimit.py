@@ -1,4 +1,4 @@
-"""A token bucket: Graph permits 500 writes of subscriptions in 20 s per app and tenant.
+"""How fast one tenant's subscriptions are written: Graph permits 500 writes in 20 s per app and tenant.
 
 What a full bucket lets through at once counts, too: 5 and 24 a second make 485 in the busiest 20 seconds. The
 rest is for requests that were held up on their way and arrive together.
@@ -11,15 +11,18 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.token_bucket import TokenBucket
 
 LONGEST_REST: Final = 120.0
 RELIEF_PAUSE: Final = 30.0
 
 
-class TokenBucket:
-    """Lets ``rate`` calls pass per second, and at most ``burst`` at once.
+class Throttle:
+    """Makes each call wait for its token, and remembers when the service asked to be left alone.
 
     Args:
+        rate: Calls per second.
+        burst: How many may go at once.
         sleep: Replaced in tests.
     """
 
@@ -32,12 +35,9 @@ class TokenBucket:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._clock = clock
-        self._rate = rate
-        self._burst = burst
+        self._bucket = TokenBucket(clock, rate, burst)
         self._sleep = sleep
-        self._tokens = float(burst)
-        self._at = clock.monotonic()
-        self._resting_until = self._at
+        self._resting_until = clock.monotonic()
         self._troubled = False
         self._relieved_at = -RELIEF_PAUSE
 
@@ -65,14 +65,6 @@ class TokenBucket:
 
     async def acquire(self) -> None:
         """Take one token; waits for it in the order of asking."""
-        delay = self.reserve()
+        delay = self._bucket.reserve()
         if delay > 0:
             await self._sleep(delay)
-
-    def reserve(self) -> float:
-        """Take one token and return the seconds until it may be used."""
-        now = self._clock.monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        self._tokens -= 1
-        return max(0.0, -self._tokens / self._rate)

@@ -14,7 +14,6 @@ from outlook_addin_operator.graph_access import proxy_for
 from outlook_addin_operator.inventory import Counts, Inventory, age_of
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
 from outlook_addin_operator.metrics import REASONS, Metrics
-from outlook_addin_operator.ratelimit import TokenBucket
 from outlook_addin_operator.schedule import Schedule
 from outlook_addin_operator.settings import Settings
 
@@ -162,16 +161,6 @@ def test_the_metrics_have_a_bounded_label_and_the_first_expiry(inventory: Invent
     assert "outlook_addin_queue_depth 7.0" in text
     expected = datetime(2026, 11, 3, tzinfo=UTC).timestamp()
     assert metrics.earliest_expiration._value.get() == expected
-
-
-def test_the_bucket_lets_a_burst_through_and_then_the_rate() -> None:
-    clock = StoppedClock()
-    bucket = TokenBucket(clock, rate=25, burst=25)
-    assert [bucket.reserve() for _ in range(25)] == [0.0] * 25
-    assert bucket.reserve() == pytest.approx(0.04)
-    assert bucket.reserve() == pytest.approx(0.08)
-    clock.seconds = 10
-    assert bucket.reserve() == 0.0
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from outlook_addin_core.domain.election import Term
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.inventory import Inventory
 from outlook_addin_operator.keys import SUBSCRIPTION, Key
-from outlook_addin_operator.lease import Elector, LeaseConflictError, LeaseError, LeaseRecord
+from outlook_addin_operator.lease import Elector, LeaseConflictError, LeaseError
 from outlook_addin_operator.lease_fence import WRITES, FencedClient
 from outlook_addin_operator.lease_keeper import (
     Alone,
@@ -20,11 +21,11 @@ from outlook_addin_operator.lease_keeper import (
     fence,
     while_leading,
 )
-from outlook_addin_operator.lease_store import record_of
 from outlook_addin_operator.lease_watch import WatchAge
 from outlook_addin_operator.schedule import Schedule
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+TERM = timedelta(seconds=30)
 
 
 class Clock:
@@ -45,27 +46,21 @@ class MemoryLease:
     """One Lease; a write over an old version is refused."""
 
     def __init__(self) -> None:
-        self.record: LeaseRecord | None = None
+        self.record: Term | None = None
         self.broken = False
 
-    def read(self) -> LeaseRecord | None:
+    def read(self) -> Term | None:
         self._work()
         return self.record
 
-    def create(self, record: LeaseRecord) -> LeaseRecord:
+    def write(self, term: Term) -> Term:
         self._work()
-        if self.record is not None:
-            raise LeaseConflictError("exists")
-        self.record = replace(record, version="1")
-        return self.record
-
-    def replace(self, record: LeaseRecord) -> LeaseRecord:
-        self._work()
-        if self.record is None:
+        if term.version and self.record is None:
             raise LeaseError("gone")
-        if record.version != self.record.version:
+        latest = self.record.version if self.record else ""
+        if term.version != latest:
             raise LeaseConflictError("old")
-        self.record = replace(record, version=str(int(record.version) + 1))
+        self.record = replace(term, version=str(int(latest or 0) + 1))
         return self.record
 
     def _work(self) -> None:
@@ -97,7 +92,7 @@ def test_the_first_works_and_the_second_waits(pair: tuple[Elector, Elector], sto
     assert first.remaining == 20
     assert second.remaining == 0
     assert store.record is not None
-    assert (store.record.holder, store.record.duration, store.record.transitions) == ("first", 30, 0)
+    assert (store.record.holder, store.record.length, store.record.transitions) == ("first", TERM, 0)
 
 
 def test_a_holder_that_renews_keeps_it_for_ever(pair: tuple[Elector, Elector], clock: Clock) -> None:
@@ -220,20 +215,6 @@ def test_a_clock_that_is_set_back_prolongs_nothing(pair: tuple[Elector, Elector]
     clock.jumped = -3600
     clock.seconds += 20
     assert pair[0].remaining == 0
-
-
-def test_a_lease_of_kubernetes_is_read() -> None:
-    body = {
-        "metadata": {"resourceVersion": "7"},
-        "spec": {
-            "holderIdentity": "a",
-            "leaseDurationSeconds": 30,
-            "renewTime": "2026-11-01T12:00:00.000001Z",
-            "leaseTransitions": 2,
-        },
-    }
-    assert record_of(body) == LeaseRecord("a", 30, None, NOON + timedelta(microseconds=1), 2, "7")
-    assert record_of({"metadata": {}}) == LeaseRecord("", 1)
 
 
 @dataclass

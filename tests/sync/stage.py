@@ -27,6 +27,7 @@ from outlook_addin_core.clients.graph_events import GraphEvents
 from outlook_addin_core.clients.unblu import Unblu
 from outlook_addin_core.domain.client_state import issue
 from outlook_addin_core.domain.config import AddinConfig
+from outlook_addin_core.domain.election import Term
 from outlook_addin_core.domain.links import SourceId
 from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
 from outlook_addin_sandbox import tls
@@ -37,7 +38,6 @@ from outlook_addin_sandbox.serving import bind
 from outlook_addin_sandbox.unblu import Conversation
 from outlook_addin_sandbox.world import Agent, Listeners, World, WorldSettings
 from outlook_addin_web.app import build_app
-from outlook_addin_web.election import Term
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.ports import Followed, StoreUnavailable, SubscriptionState
 from outlook_addin_web.sync import Outside, Sync

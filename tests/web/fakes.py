@@ -13,12 +13,12 @@ from outlook_addin_core.clients.errors import ClientError, NotFound
 from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_core.domain.conversations import Conversation, Marker, Participant
 from outlook_addin_core.domain.decisions import Policy
+from outlook_addin_core.domain.election import Term
 from outlook_addin_core.domain.events import Event, Gone
 from outlook_addin_core.domain.links import SourceId
 from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
 from outlook_addin_core.domain.series import Series
 from outlook_addin_web.dirty_queue import DirtyQueue
-from outlook_addin_web.election import Term
 from outlook_addin_web.keeper import Keeper
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.ports import Followed, StoreUnavailable, SubscriptionState

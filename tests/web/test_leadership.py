@@ -6,36 +6,13 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from outlook_addin_web.election import LENGTH, SURE, Sight, Step, Term, seen, step, taken
-from outlook_addin_web.leadership import Leadership
+from outlook_addin_core.domain.election import Candidate, Term
+from outlook_addin_web.leadership import LENGTH, SURE, Leadership
 from outlook_addin_web.metrics import Metrics
 from web.fakes import START, FakeClock, FakeLease
 from web.polling import until
 
-LONG = LENGTH.total_seconds()
-HELD = Term("other", START, START, version="1")
-
-
-def test_a_lease_that_nobody_has_is_taken() -> None:
-    assert step(None, "me", 0) is Step.TAKE
-    assert step(Sight(Term("", START, START), 0), "me", 0) is Step.TAKE
-
-
-def test_ones_own_lease_is_renewed() -> None:
-    assert step(Sight(HELD, 0), "other", 1_000) is Step.RENEW
-
-
-def test_a_lease_is_taken_over_once_it_has_not_changed_for_its_whole_length() -> None:
-    sight = seen(None, HELD, 100.0)
-    assert step(sight, "me", 100 + LONG - 1) is Step.WAIT
-    assert step(sight, "me", 100 + LONG) is Step.TAKE
-
-
-def test_the_holders_clock_does_not_matter_only_that_the_lease_changes() -> None:
-    wrong = Term("other", START, START - timedelta(days=1), version="2")
-    sight = seen(seen(None, HELD, 100.0), wrong, 100 + LONG)
-    assert step(sight, "me", 100 + LONG) is Step.WAIT
-    assert taken(wrong, "me", START).transitions == 1
+HELD = Term("other", LENGTH, START, START, version="1")
 
 
 class Replica:
@@ -127,7 +104,7 @@ async def test_a_killed_holders_lease_is_taken_over_after_its_length(
 async def test_who_loses_the_lease_stops_working(lease: FakeLease, clock: FakeClock) -> None:
     replica = Replica("me", lease, clock)
     async with replica.running():
-        lease.term = Term("other", START, START, 7, "99")
+        lease.term = Term("other", LENGTH, START, START, 7, "99")
         await replica.look()
         await until(lambda: not replica.works)
         assert replica.metrics.registry.get_sample_value("outlook_addin_sweeper") == 0
@@ -154,6 +131,6 @@ async def test_who_cannot_renew_stops_before_anybody_else_can_begin(
 async def test_of_two_who_take_the_lease_at_the_same_moment_one_gets_it(
     lease: FakeLease, clock: FakeClock
 ) -> None:
-    term = taken(None, "me", clock.now())
-    assert await lease.write(term) is not None
-    assert await lease.write(taken(None, "other", clock.now())) is None
+    first, second = Candidate("me", LENGTH), Candidate("other", LENGTH)
+    assert await lease.write(first.claim(None, clock.now())) is not None
+    assert await lease.write(second.claim(None, clock.now())) is None

@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from outlook_addin_core.clients.errors import ClientError, CredentialsRefused, Denied, ServerError, Throttled
 from outlook_addin_core.domain.conversations import Marker
+from outlook_addin_core.domain.election import Term
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_web import reports, sweeper
-from outlook_addin_web.election import LENGTH, Term
+from outlook_addin_web.leadership import LENGTH
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.sync import Outside, Sync
 from outlook_addin_web.tasks import Kind, Task
@@ -220,7 +221,7 @@ async def test_one_of_two_replicas_sweeps(bench: Bench) -> None:
 
 async def test_what_a_killed_replica_had_accepted_is_repaired_by_the_next_sweep(bench: Bench) -> None:
     scheduled(bench)
-    bench.lease.term = Term("killed", START, START, version="1")
+    bench.lease.term = Term("killed", LENGTH, START, START, version="1")
     bench.outlook.put(ANNA, "event-1", subject="Accepted but never carried over")
     survivor = Replica(bench)
     looks: list[float] = []

@@ -20,7 +20,7 @@ from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_core.domain.renewal import requested_expiration
 from outlook_addin_operator.addin.spec import AddinView
-from outlook_addin_operator.ratelimit import TokenBucket
+from outlook_addin_operator.ratelimit import Throttle
 from outlook_addin_operator.subscription.failures import ClaimedElsewhereError
 
 PROMPT: Final = (0.5, 1.0, 2.0)
@@ -43,7 +43,7 @@ class Seat:
     """
 
     api: GraphSubscriptions
-    bucket: TokenBucket
+    throttle: Throttle
     addin: AddinView
     mailbox: Mailbox
     key: bytes
@@ -139,7 +139,7 @@ class Seat:
 
     async def _permit(self) -> None:
         """Wait for our turn; whoever lost the Lease meanwhile writes nothing."""
-        await self.bucket.acquire()
+        await self.throttle.acquire()
         self.fence()
 
     async def _recreate(self) -> Subscription:

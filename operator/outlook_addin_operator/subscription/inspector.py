@@ -153,7 +153,7 @@ class Inspector:
                 continue
             for surplus in ids:
                 if surplus not in kept:
-                    await access.bucket.acquire()
+                    await access.throttle.acquire()
                     self._fence()
                     await access.subscriptions.delete(surplus)
                     self._metrics.orphans.inc()

@@ -132,9 +132,9 @@ class SubscriptionReconciler:
             what = Failure("InvalidCABundle", message, stalled=True)
         self._count(what.reason)
         if isinstance(cause, Throttled | ServerError | Unreachable):
-            self._access(observed).bucket.trouble()
+            self._access(observed).throttle.trouble()
         if isinstance(cause, Throttled) and cause.retry_after is not None:
-            self._access(observed).bucket.pause(cause.retry_after.total_seconds())
+            self._access(observed).throttle.pause(cause.retry_after.total_seconds())
         now = self._clock.now()
         desired = status.failed(observed, what, now, lost=lost)
         await self._write(observed, desired)
@@ -187,7 +187,7 @@ class SubscriptionReconciler:
 
     def _rest(self, observed: Observed) -> float:
         try:
-            return self._access(observed).bucket.rest
+            return self._access(observed).throttle.rest
         except ssl.SSLError:
             return 0.0  # the attempt itself says what is wrong
 
@@ -195,7 +195,7 @@ class SubscriptionReconciler:
         access = self._access(observed)
         return Seat(
             api=access.subscriptions,
-            bucket=access.bucket,
+            throttle=access.throttle,
             addin=observed.required_addin,
             mailbox=observed.mailbox,
             key=(observed.credentials and observed.credentials.webhook_key) or b"",
@@ -214,7 +214,7 @@ class SubscriptionReconciler:
 
     def _relieve(self, observed: Observed) -> None:
         """End all pauses in a tenant that works again: nobody waits for an hour after an outage."""
-        if self._access(observed).bucket.relieved():
+        if self._access(observed).throttle.relieved():
             tenant = observed.mailbox.tenant_id
             self._agenda.wake_subscriptions(
                 _addin_key(observed),
