@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bench.chaos.scene import Scene
+from bench.chaos.scene import LEASE_SECONDS, Scene
 from outlook_addin_sandbox.graph import Subscription
 from outlook_addin_sandbox.serving import Fault
 
@@ -39,6 +39,22 @@ async def stop_the_leader(scene: Scene, seconds: float) -> None:
 
 async def restart_the_api_server(scene: Scene, seconds: float) -> None:
     await asyncio.to_thread(scene.plane.restart_api_server, seconds / 4)
+
+
+async def suspend_the_leader(scene: Scene, seconds: float) -> None:
+    """The leader's machine stands still for longer than the Lease lasts, and then goes on as if nothing was."""
+    leader = await scene.leader()
+    if leader is None or leader.process is None:
+        return
+    leader.process.send_signal(signal.SIGSTOP)
+    await asyncio.sleep(max(seconds / 2, 2 * LEASE_SECONDS))
+    leader.process.send_signal(signal.SIGCONT)
+
+
+async def hang_etcd(scene: Scene, seconds: float) -> None:
+    """A disk that stands still: the API server is there and answers nothing."""
+    with scene.plane.frozen("etcd"):
+        await asyncio.sleep(seconds / 2)
 
 
 async def throttle(scene: Scene, seconds: float) -> None:
@@ -113,6 +129,8 @@ TROUBLES: tuple[Trouble, ...] = (
     time_outs,
     stop_the_leader,
     restart_during_an_outage,
+    suspend_the_leader,
+    hang_etcd,
 )
 
 

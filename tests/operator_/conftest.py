@@ -4,10 +4,12 @@ import asyncio
 import base64
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,16 @@ class OperatorProcess:
         self.process.kill()
         self.process.wait()
         self.process = None
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Let it stand still, as on a machine that is suspended; its connections stay open."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def healthy(self) -> bool:
         try:

@@ -52,6 +52,13 @@ async def until_it_watches(process: OperatorProcess) -> None:
             await asyncio.sleep(0.2)
 
 
+async def until_it_follows(process: OperatorProcess) -> None:
+    """Wait until an operator knows that another one leads."""
+    async with asyncio.timeout(30):
+        while "outlook_addin_leader 0.0" not in await asyncio.to_thread(process.metrics):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.2)
+
+
 async def make_due(here: Here, name: str) -> None:
     """Let an object look as it looks when its renewal is due."""
     patch = {
@@ -92,6 +99,38 @@ async def test_a_leader_killed_in_the_middle_of_a_renewal_is_followed_without_a_
     )
     await here.until("csub", "desk-1", SUBSCRIBED)
     assert renewed["status"]["subscriptionId"] == before["status"]["subscriptionId"]
+    users = sorted(each.user_id for each in world.graph.subscriptions.values())
+    assert users == sorted(world.agents[index].user_id for index in (0, 1))
+
+
+async def test_a_suspended_leader_wakes_up_as_a_standby_and_doubles_nothing(  # noqa: PLR0917
+    here: Here,
+    world: World,
+    installed: ControlPlane,
+    second_operator: OperatorProcess,
+    addin: Build,
+    credentials: list[dict[str, Any]],
+    subscription: Build,
+) -> None:
+    await until_held_by(installed, "test")
+    second_operator.start()
+    await until_it_watches(second_operator)
+    await set_up(here, addin(), credentials)
+    creation = Fault(operation="POST /v1.0/subscriptions", status=0, delay=2, times=1)
+    world.graph.faults.rules = [creation]
+    await here.apply(subscription())
+    await until_taken(creation)
+    with here.process.suspended():
+        await until_held_by(installed, "second")
+        subscribed = await here.until("csub", "desk-0", SUBSCRIBED)
+    await until_it_follows(here.process)
+    await asyncio.to_thread(second_operator.stop)
+    await until_held_by(installed, "test")
+    await here.apply(subscription(1))
+    await here.until("csub", "desk-1", SUBSCRIBED)
+    after = await here.get("csub", "desk-0")
+    assert after is not None
+    assert after["status"] == subscribed["status"]
     users = sorted(each.user_id for each in world.graph.subscriptions.values())
     assert users == sorted(world.agents[index].user_id for index in (0, 1))
 
@@ -139,3 +178,29 @@ async def test_an_api_server_that_restarts_is_lived_through(
     assert process is not None
     assert process.poll() is None
     assert await asyncio.to_thread(here.process.healthy)
+
+
+async def test_an_etcd_that_hangs_is_lived_through(  # noqa: PLR0917
+    here: Here,
+    world: World,
+    installed: ControlPlane,
+    addin: Build,
+    credentials: list[dict[str, Any]],
+    subscription: Build,
+) -> None:
+    await until_held_by(installed, "test")
+    await set_up(here, addin(), credentials)
+    await here.apply(subscription())
+    before = await here.until("csub", "desk-0", SUBSCRIBED)
+    process = here.process.process
+    assert process is not None
+    with installed.frozen("etcd"):
+        await until_it_follows(here.process)  # nobody leads: the Lease cannot be renewed
+    await here.apply(subscription(1))
+    await here.until("csub", "desk-1", SUBSCRIBED)
+    after = await here.get("csub", "desk-0")
+    assert after is not None
+    assert after["status"] == before["status"]
+    assert len(world.graph.subscriptions) == 2
+    assert process.poll() is None
+    await here.until_healthy()

@@ -9,9 +9,10 @@ certificates of a new authority. Pods are created and scheduled, but run only wh
 """
 
 import os
+import signal
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -132,6 +133,16 @@ class ControlPlane:
         time.sleep(pause)
         self._processes.start("kube-apiserver", self._api_server.command(self._programs))
         self.wait_for("/readyz", "kube-apiserver")
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Let one of `process_ids` stand still meanwhile, as on a disk or machine that hangs."""
+        identifier = self.process_ids[name]
+        os.kill(identifier, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(identifier, signal.SIGCONT)
 
     def wait_for(self, path: str, writer: str = "kube-controller-manager") -> None:
         """Wait until the API server answers GET `path` with 200.
