@@ -61,13 +61,13 @@ async def test_nothing_of_an_event_is_in_a_notification(
 async def test_changes_of_several_mailboxes_share_a_post(
     world: World, graph: GraphClient, listener: Listener
 ) -> None:
-    world.apply_faults({"graph": {"delay": 0.05}})
     for agent in world.agents:
         await graph.subscribe(listener, agent.user_id)
+    for agent in world.agents:
         meet(world.graph.mailbox(agent.user_id))
     await world.settle()
     assert len({item["subscriptionId"] for item in listener.items}) == 3
-    assert listener.posts < 3
+    assert listener.posts == 1
 
 
 @pytest.mark.usefixtures("subscription")
@@ -144,6 +144,23 @@ async def test_what_was_not_accepted_is_sent_again(
 
 
 @pytest.mark.usefixtures("subscription")
+@pytest.mark.parametrize(
+    ("limits", "outcome"),
+    [({"first_timeout": 9.0}, "delivered"), ({"first_timeout": 0.05}, "delivered after a retry")],
+    ids=["in time", "in the longer time of the retry"],
+)
+async def test_a_retry_is_given_more_time_than_the_first_try(
+    world: World, listener: Listener, mailbox: Mailbox, *, limits: dict[str, float], outcome: str
+) -> None:
+    world.apply_faults({"graph": {"retry_timeout": 9.0, "retry_base": 0.02, **limits}})
+    listener.seconds = 0.3
+    meet(mailbox)
+    await world.settle()
+    retried = world.graph.courier.outcomes["retried"] == 1
+    assert ("delivered after a retry" if retried else "delivered") == outcome
+
+
+@pytest.mark.usefixtures("subscription")
 async def test_what_is_never_accepted_is_given_up(world: World, listener: Listener, mailbox: Mailbox) -> None:
     world.apply_faults({"graph": {"retry_base": 0.02, "retry_limit": 0.1}})
     listener.status = 500
@@ -178,6 +195,25 @@ async def test_lifecycle_events_go_to_their_own_url_and_removal_removes(
     assert kinds == ["reauthorizationRequired", "missed", "subscriptionRemoved"]
     assert all("changeType" not in item and item["clientState"] for item in lifecycle.items)
     assert (listener.items, body["id"] in world.graph.subscriptions) == ([], False)
+
+
+@pytest.mark.parametrize("switch", [False, True])
+async def test_lifecycle_events_and_changes_can_share_a_post(
+    world: World, graph: GraphClient, listener: Listener, mailbox: Mailbox, *, switch: bool
+) -> None:
+    """They do where one URL serves both, and by a switch also where there are two."""
+    url = listener.url
+    async with listen_at("/lifecycle") as lifecycle:
+        lifecycle_url = lifecycle.url if switch else url
+        _, body = await graph.subscribe(listener, mailbox.user_id, lifecycleNotificationUrl=lifecycle_url)
+        world.apply_faults({"graph": {"mix_lifecycle": switch}})
+        meet(mailbox)
+        world.graph.send_lifecycle(body["id"], "reauthorizationRequired")
+        world.graph.send_lifecycle(body["id"], "missed")
+        await world.settle()
+    found = [item.get("changeType") or item["lifecycleEvent"] for item in listener.items]
+    assert (found, listener.posts) == (["created", "reauthorizationRequired", "missed"], 1)
+    assert lifecycle.posts == 0
 
 
 async def test_patch_and_reauthorize_too_close_break_the_subscription_by_a_switch(
