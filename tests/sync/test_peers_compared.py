@@ -86,11 +86,14 @@ def test_the_series_conversation_is_at_its_next_occurrence() -> None:
 def test_ten_in_zurich_stays_ten_in_zurich_when_the_clocks_change() -> None:
     async def play() -> list[int]:
         async with Stage.open() as stage:
-            _, conversation = await scheduled(
+            event, conversation = await scheduled(
                 stage, recurrence=Recurrence("weekly", count=4), time_zone="Europe/Zurich"
             )
+            soon = stage.clock.now() + HOUR
+            stage.calendar(stage.agents[0]).update_event(event.immutable_id, start=soon, end=soon + HOUR)
+            await stage.wait(10)
             before = conversation.scheduled or 0
-            await stage.wait(timedelta(hours=26))
+            await stage.wait(3 * HOUR)
             await stage.sweep()
             return [before, conversation.scheduled or 0]
 
