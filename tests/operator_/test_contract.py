@@ -17,6 +17,7 @@ from outlook_addin_operator.addin.expiry import Expiry
 from outlook_addin_operator.addin.spec import view
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_sandbox.entra import Secret
+from outlook_addin_sandbox.graph import MailboxState
 from outlook_addin_sandbox.serving import Fault
 from outlook_addin_sandbox.world import GRAPH_ROLES, World, WorldSettings
 
@@ -166,6 +167,25 @@ async def test_while_mailbox_info_is_stale_the_creation_is_tried_again(mill: Mil
     await mill.run()
     assert mill.states()["Ready"] == ("True", "Subscribed")
     assert mill.live[0].resource == f"users/{mill.agent.user_id}/events"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [(MailboxState.NOT_ENABLED, "MailboxNotFound"), (MailboxState.DENIED, "AccessDenied")],
+)
+async def test_a_mailbox_that_cannot_be_subscribed_says_why_and_recovers(
+    mill: Mill, state: MailboxState, reason: str
+) -> None:
+    calendar = mill.world.graph.mailbox(mill.agent.user_id)
+    calendar.state = state
+    due = await mill.run()
+    assert mill.states()["Stalled"] == ("True", reason)
+    calendar.state = MailboxState.ACTIVE
+    assert due is not None
+    mill.clock.time = due
+    await mill.run()
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+    assert "Stalled" not in mill.states()
 
 
 async def test_a_mailbox_with_all_the_subscriptions_it_may_have_says_so_and_recovers(mill: Mill) -> None:

@@ -60,6 +60,12 @@ def test_a_state_lasts_ten_minutes_and_the_next_few_answers_decide(states: Endpo
     assert answered(states, 0.1, at=2 * WINDOW + 1) == "ok"
 
 
+def test_how_long_a_state_lasts_is_a_switch(faults: GraphFaults, states: EndpointStates) -> None:
+    faults.state_window = 5.0
+    assert answered(states, 4.0) == "slow"
+    assert (states.of(URL, 4.9), states.of(URL, 5.0)) == ("slow", "ok")
+
+
 def test_a_slow_endpoint_can_still_get_worse(states: EndpointStates) -> None:
     assert answered(states, 4.0) == "slow"
     assert answered(states, 10.0, at=300) == "drop"

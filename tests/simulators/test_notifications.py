@@ -131,6 +131,54 @@ async def test_delivery_can_be_as_unreliable_as_in_reality(
 
 
 @pytest.mark.usefixtures("subscription")
+@pytest.mark.parametrize(
+    ("switch", "on", "off"),
+    [
+        (
+            "custom_property_notifies",
+            ["created", "updated", "deleted", "created"],
+            ["created", "deleted", "created"],
+        ),
+        (
+            "restore_notifies_created",
+            ["created", "updated", "deleted", "created"],
+            ["created", "updated", "deleted", "updated"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_what_is_announced_as_what_is_a_switch(
+    world: World,
+    listener: Listener,
+    mailbox: Mailbox,
+    *,
+    switch: str,
+    on: list[str],
+    off: list[str],
+    is_on: bool,
+) -> None:
+    world.apply_faults({"graph": {switch: is_on}})
+    event = meet(mailbox)
+    mailbox.set_custom_properties(event.id, "an-add-in", "{}")
+    mailbox.delete_event(event.immutable_id)
+    mailbox.restore_event(event.immutable_id)
+    await world.settle()
+    assert [item["changeType"] for item in listener.items] == (on if is_on else off)
+
+
+@pytest.mark.usefixtures("subscription")
+@pytest.mark.parametrize(("size", "posts"), [(1, 5), (2, 3), (20, 1)])
+async def test_how_many_items_share_a_post_is_a_switch(
+    world: World, listener: Listener, mailbox: Mailbox, size: int, posts: int
+) -> None:
+    world.apply_faults({"graph": {"batch_size": size}})
+    for number in range(5):
+        meet(mailbox, str(number))
+    await world.settle()
+    assert (len(listener.items), listener.posts) == (5, posts)
+
+
+@pytest.mark.usefixtures("subscription")
 async def test_what_was_not_accepted_is_sent_again(
     world: World, listener: Listener, mailbox: Mailbox
 ) -> None:

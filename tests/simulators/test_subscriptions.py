@@ -46,6 +46,16 @@ async def test_a_short_lifetime_is_raised_to_45_minutes(
     assert timedelta(minutes=44) < granted <= timedelta(minutes=45)
 
 
+async def test_the_shortest_lifetime_is_a_switch_for_demos(
+    graph: GraphClient, listener: Listener, world: World, anna: str
+) -> None:
+    world.apply_faults({"graph": {"minimum_lifetime": 20.0}})
+    wanted = (world.now() + timedelta(seconds=1)).isoformat()
+    _, body = await graph.subscribe(listener, anna, expirationDateTime=wanted)
+    granted = datetime.fromisoformat(body["expirationDateTime"]) - world.now()
+    assert timedelta(seconds=10) < granted <= timedelta(seconds=20)
+
+
 @pytest.mark.parametrize("limit", [10_070, 10_080])
 async def test_a_lifetime_beyond_the_limit_is_refused(
     graph: GraphClient, listener: Listener, world: World, anna: str, limit: int
