@@ -163,8 +163,8 @@ def test_however_slow_graph_and_unblu_are_the_web_server_is_never_taken_for_a_sl
 def test_lifecycle_events_and_changes_in_one_post_each_get_their_own_answer(kind: str) -> None:
     async def play() -> tuple[float, list[str | None], bool]:
         async with Stage.open() as stage:
-            pairs = [await scheduled(stage, number) for number in (1, 2)]
-            stage.world.graph.faults.apply({"mix_lifecycle": True, "delay": 2.0})
+            pairs = [await scheduled(stage, number) for number in (1, 2, 3)]
+            stage.world.graph.faults.apply({"mix_lifecycle": True, "delay": 2.0, "lose": 1})
             calendar, samples = stage.calendar(stage.agents[0]), stage.replicas[0].metrics.registry
             taken = {"status": "202"}
             before = samples.get_sample_value("outlook_addin_deliveries_total", taken) or 0.0
@@ -173,6 +173,7 @@ def test_lifecycle_events_and_changes_in_one_post_each_get_their_own_answer(kind
                 for each in stage.world.graph.subscriptions.values()
                 if each.user_id == stage.agents[0].user_id
             )
+            calendar.update_event(pairs[2][0].immutable_id, subject="Lost")
             calendar.update_event(pairs[0][0].immutable_id, subject="First")
             stage.world.graph.send_lifecycle(subscription, kind)
             if kind != "subscriptionRemoved":  # nothing is announced after it
@@ -180,10 +181,10 @@ def test_lifecycle_events_and_changes_in_one_post_each_get_their_own_answer(kind
             await stage.wait(MINUTE)
             posts = (samples.get_sample_value("outlook_addin_deliveries_total", taken) or 0.0) - before
             calendar.update_event(pairs[1][0].immutable_id, subject="Second")
-            await stage.wait(MINUTE)
+            await stage.wait(6 * MINUTE)
             return posts, [conversation.topic for _, conversation in pairs], bool(stage.cluster.renewals)
 
-    assert run(play()) == (1.0, ["First", "Second"], kind != "missed")
+    assert run(play()) == (1.0, ["First", "Second", "Lost"], kind != "missed")
 
 
 def test_one_post_of_everything_is_taken_apart_item_by_item() -> None:
