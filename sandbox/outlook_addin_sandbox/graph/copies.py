@@ -71,7 +71,7 @@ class Invitations:
         event, found, told = change.event, _copy(mailbox, change.event), self._told(change.event)
         says_something = change.before is None or told != self._told(change.before)
         if found is None and event.series_master_id is None and says_something:
-            whose = {"is_organizer": False, "organizer": change.mailbox.address}
+            whose: dict[str, Any] = {"is_organizer": False, "organizer": change.mailbox.address}
             found = mailbox.create_event(ical_uid=event.ical_uid, **whose, **told)
         elif found is not None and says_something:
             found = _update(mailbox, found, {**told, "is_cancelled": False})
