@@ -29,7 +29,7 @@ def anna(world: World) -> str:
 async def test_an_endpoint_that_does_not_answer_as_demanded_gets_no_subscription(
     graph: GraphClient, listener: Listener, world: World, anna: str, *, answer: dict[str, Any], message: str
 ) -> None:
-    world.apply_faults({"graph": {"validation_timeout": 0.5}})
+    world.apply_faults({"graph": {"validation_timeout": 0.1 if "seconds" in answer else 10.0}})
     for name, value in answer.items():
         setattr(listener, name, value)
     status, body = await graph.subscribe(listener, anna)
