@@ -1,12 +1,14 @@
 """What tests of the simulated services need: a clock, a client of Graph, a notification endpoint."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from aiohttp import web
@@ -35,6 +37,12 @@ class Listener:
     posts: int = 0
     validations: int = 0
     echo: bool = True
+    content_type: str = "text/plain"
+    validation_status: int = 200
+    is_encoded: bool = False
+    """Whether the token is given back as it stood in the URL, which is wrong."""
+    seconds: float = 0.0
+    """How long it takes to answer."""
     status: int = 202
     before_echo: Callable[[], None] = lambda: None
     _posted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -48,15 +56,22 @@ class Listener:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer Graph."""
+        body = await request.read()
+        await asyncio.sleep(self.seconds)
         token = request.query.get("validationToken")
         if token is not None:
             self.validations += 1
             self.before_echo()
-            return web.Response(text=token if self.echo else "something else")
+            text = quote(token) if self.is_encoded else token
+            return web.Response(
+                text=text if self.echo else "something else",
+                content_type=self.content_type,
+                status=self.validation_status,
+            )
         self.posts += 1
         self._posted.set()
         if self.status < HTTPStatus.MULTIPLE_CHOICES:
-            self.items += (await request.json())["value"]
+            self.items += json.loads(body)["value"]
         return web.Response(status=self.status)
 
 
@@ -71,13 +86,15 @@ class GraphClient:
     world: World
     tenant_id: str
     prefer: str = 'IdType="ImmutableId"'
+    headers: dict[str, str] = field(default_factory=dict)
+    """Further headers of every request."""
 
     async def __call__(self, method: str, path: str, body: Any = None, **query: str) -> Answer:
         """Return status and JSON body; `path` may be a nextLink."""
         issuer = self.world.entra.tokens
         roles = self.world.entra.apps[self.world.client_id].tenants[self.tenant_id]
         token = issuer.for_app(self.tenant_id, self.world.client_id, "https://graph.microsoft.com", roles)
-        headers = {"Authorization": f"Bearer {token}", "Prefer": self.prefer}
+        headers = {"Authorization": f"Bearer {token}", "Prefer": self.prefer, **self.headers}
         url = path if path.startswith("https:") else f"{self.world.graph.url}/v1.0{path}"
         async with self.session.request(method, url, json=body, params=query, headers=headers) as response:
             return response.status, await response.json() if response.content_length else None

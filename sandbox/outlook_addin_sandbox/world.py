@@ -94,7 +94,7 @@ class World:
         server, client = certificates.server_context(), certificates.client_context()
         self.entra = Entra(listeners.entra, server, settings.now, self._directory())
         verify = self.entra.tokens.verify
-        self.graph = Graph(listeners.graph, server, settings.now, verify=verify, client_tls=client)
+        self.graph = Graph(listeners.graph, server, settings.now, entra=self.entra, client_tls=client)
         self.entra.graph_urls.add(self.graph.url)
         gateway = partial(
             Gateway, verify, self.client_id, self.gateway_client_id, frozenset(self.entra.directory.tenants)
@@ -197,6 +197,7 @@ class World:
             name="Unblu Conversation",
             secrets=[Secret(self.client_secret)],
             tenants=dict.fromkeys(tenants, GRAPH_ROLES),
+            home_tenant=self.tenant_id,
             redirect_uris=self.settings.redirect_uris,
         )
         gateway = AppRegistration(
@@ -204,6 +205,7 @@ class World:
             name="Unblu Auth Gateway",
             secrets=[Secret(self.gateway_client_secret)],
             tenants=dict.fromkeys(tenants, ()),
+            home_tenant=self.tenant_id,
         )
         return Directory(tenants=tenants, apps={each.client_id: each for each in (addin, gateway)})
 

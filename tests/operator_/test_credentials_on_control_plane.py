@@ -12,6 +12,7 @@ import pytest
 
 from certificates import KeyPair, key_pair
 from outlook_addin_sandbox.entra import Certificate, FederatedCredential, Secret
+from outlook_addin_sandbox.world import GRAPH_ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,6 +160,20 @@ async def test_an_expired_secret_is_told_by_its_code_and_the_spec_warned_of_it(
     assert condition(parent, "CredentialsExpiring") == ("True", "Expired")
     told = [(item["reason"], item["regarding"]["name"]) for item in await here.list("events.events.k8s.io")]
     assert ("Expired", "desk") in told
+
+
+async def test_graph_warns_of_the_end_of_the_secret_where_the_app_may_read_its_registration(
+    here: Here, world: World, addin: Build, credentials: list[dict[str, Any]]
+) -> None:
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=10)
+    app = world.entra.apps[world.client_id]
+    app.secrets[:] = [Secret(world.client_secret, expires=end)]
+    app.tenants[world.tenant_id] = (*GRAPH_ROLES, "Application.Read.All")
+    await set_up(here, *credentials, addin())
+    body = await here.until("oaddin", "desk", lambda body: condition(body, "CredentialsExpiring") is not None)
+    assert condition(body, "CredentialsExpiring") == ("True", "ExpiresWithin14Days")
+    assert body["status"]["clientSecretExpirationTime"] == end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert "expirationTime" not in str(body["spec"])
 
 
 async def test_a_tenant_that_took_its_consent_back_leaves_the_other_alone(

@@ -213,6 +213,23 @@ async def test_events_can_be_written_over_http(graph: GraphClient, mailbox: Mail
     assert mailbox.get(made["id"]).custom_properties == {ADDIN: '{"v":1}'}
 
 
+async def test_a_change_on_condition_of_another_version_is_refused(
+    graph: GraphClient, mailbox: Mailbox, base: str, world: World
+) -> None:
+    path = f"{base}/events/{meet(mailbox).immutable_id}"
+    _, read = await graph("GET", path)
+    graph.headers["If-Match"] = read["@odata.etag"]
+    assert (await graph("PATCH", path, {"subject": "First"}))[0] == 200
+    for method in ("PATCH", "DELETE"):
+        status, body = await graph(method, path, {"subject": "Second"})
+        assert (status, body["error"]["code"]) == (412, "ErrorIrresolvableConflict")
+    graph.headers["If-Match"] = "*"
+    assert (await graph("PATCH", path, {"subject": "Third"}))[0] == 200
+    world.apply_faults({"graph": {"honours_if_match": False}})
+    graph.headers["If-Match"] = read["@odata.etag"]
+    assert (await graph("PATCH", path, {"subject": "Fourth"}))[1]["subject"] == "Fourth"
+
+
 async def test_a_series_shows_masters_in_lists_and_occurrences_in_views(
     graph: GraphClient, mailbox: Mailbox, base: str
 ) -> None:
@@ -252,19 +269,24 @@ async def test_cancelled_and_changed_occurrences_are_told_apart(
 
 
 @pytest.mark.parametrize(
-    ("state", "status", "code"),
+    ("state", "status", "code", "message"),
     [
-        (MailboxState.NOT_ENABLED, 404, "MailboxNotEnabledForRESTAPI"),
-        (MailboxState.DENIED, 403, "ErrorAccessDenied"),
+        (
+            MailboxState.NOT_ENABLED,
+            404,
+            "MailboxNotEnabledForRESTAPI",
+            "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+        ),
+        (MailboxState.DENIED, 403, "ErrorAccessDenied", "Access to OData is disabled."),
     ],
 )
 async def test_a_mailbox_out_of_reach_is_not_a_deleted_event(
-    graph: GraphClient, mailbox: Mailbox, state: MailboxState, status: int, code: str
+    graph: GraphClient, mailbox: Mailbox, *, state: MailboxState, status: int, code: str, message: str
 ) -> None:
     event = meet(mailbox)
     mailbox.state = state
     answer, body = await graph("GET", f"/users/{mailbox.user_id}/events/{event.immutable_id}")
-    assert (answer, body["error"]["code"]) == (status, code)
+    assert (answer, body["error"]["code"], body["error"]["message"]) == (status, code, message)
 
 
 async def test_unknown_users_and_missing_roles_have_their_own_codes(
@@ -276,6 +298,7 @@ async def test_unknown_users_and_missing_roles_have_their_own_codes(
     _, denied = await graph("POST", f"{base}/events", {})
     codes = [each["error"]["code"] for each in (unknown, denied)]
     assert codes == ["Request_ResourceNotFound", "ErrorAccessDenied"]
+    assert denied["error"]["message"] == "Access is denied. Check credentials and try again."
 
 
 async def test_no_more_than_four_requests_at_a_time_per_mailbox(

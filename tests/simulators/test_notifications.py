@@ -61,13 +61,13 @@ async def test_nothing_of_an_event_is_in_a_notification(
 async def test_changes_of_several_mailboxes_share_a_post(
     world: World, graph: GraphClient, listener: Listener
 ) -> None:
-    world.apply_faults({"graph": {"delay": 0.05}})
     for agent in world.agents:
         await graph.subscribe(listener, agent.user_id)
+    for agent in world.agents:
         meet(world.graph.mailbox(agent.user_id))
     await world.settle()
     assert len({item["subscriptionId"] for item in listener.items}) == 3
-    assert listener.posts < 3
+    assert listener.posts == 1
 
 
 @pytest.mark.usefixtures("subscription")
@@ -131,6 +131,54 @@ async def test_delivery_can_be_as_unreliable_as_in_reality(
 
 
 @pytest.mark.usefixtures("subscription")
+@pytest.mark.parametrize(
+    ("switch", "on", "off"),
+    [
+        (
+            "custom_property_notifies",
+            ["created", "updated", "deleted", "created"],
+            ["created", "deleted", "created"],
+        ),
+        (
+            "restore_notifies_created",
+            ["created", "updated", "deleted", "created"],
+            ["created", "updated", "deleted", "updated"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_what_is_announced_as_what_is_a_switch(
+    world: World,
+    listener: Listener,
+    mailbox: Mailbox,
+    *,
+    switch: str,
+    on: list[str],
+    off: list[str],
+    is_on: bool,
+) -> None:
+    world.apply_faults({"graph": {switch: is_on}})
+    event = meet(mailbox)
+    mailbox.set_custom_properties(event.id, "an-add-in", "{}")
+    mailbox.delete_event(event.immutable_id)
+    mailbox.restore_event(event.immutable_id)
+    await world.settle()
+    assert [item["changeType"] for item in listener.items] == (on if is_on else off)
+
+
+@pytest.mark.usefixtures("subscription")
+@pytest.mark.parametrize(("size", "posts"), [(1, 5), (2, 3), (20, 1)])
+async def test_how_many_items_share_a_post_is_a_switch(
+    world: World, listener: Listener, mailbox: Mailbox, size: int, posts: int
+) -> None:
+    world.apply_faults({"graph": {"batch_size": size}})
+    for number in range(5):
+        meet(mailbox, str(number))
+    await world.settle()
+    assert (len(listener.items), listener.posts) == (5, posts)
+
+
+@pytest.mark.usefixtures("subscription")
 async def test_what_was_not_accepted_is_sent_again(
     world: World, listener: Listener, mailbox: Mailbox
 ) -> None:
@@ -141,6 +189,23 @@ async def test_what_was_not_accepted_is_sent_again(
     listener.status = 202
     await world.settle()
     assert told(listener) == [("created", event.immutable_id)]
+
+
+@pytest.mark.usefixtures("subscription")
+@pytest.mark.parametrize(
+    ("limits", "outcome"),
+    [({"first_timeout": 9.0}, "delivered"), ({"first_timeout": 0.05}, "delivered after a retry")],
+    ids=["in time", "in the longer time of the retry"],
+)
+async def test_a_retry_is_given_more_time_than_the_first_try(
+    world: World, listener: Listener, mailbox: Mailbox, *, limits: dict[str, float], outcome: str
+) -> None:
+    world.apply_faults({"graph": {"retry_timeout": 9.0, "retry_base": 0.02, **limits}})
+    listener.seconds = 0.3
+    meet(mailbox)
+    await world.settle()
+    retried = world.graph.courier.outcomes["retried"] == 1
+    assert ("delivered after a retry" if retried else "delivered") == outcome
 
 
 @pytest.mark.usefixtures("subscription")
@@ -178,6 +243,25 @@ async def test_lifecycle_events_go_to_their_own_url_and_removal_removes(
     assert kinds == ["reauthorizationRequired", "missed", "subscriptionRemoved"]
     assert all("changeType" not in item and item["clientState"] for item in lifecycle.items)
     assert (listener.items, body["id"] in world.graph.subscriptions) == ([], False)
+
+
+@pytest.mark.parametrize("switch", [False, True])
+async def test_lifecycle_events_and_changes_can_share_a_post(
+    world: World, graph: GraphClient, listener: Listener, mailbox: Mailbox, *, switch: bool
+) -> None:
+    """They do where one URL serves both, and by a switch also where there are two."""
+    url = listener.url
+    async with listen_at("/lifecycle") as lifecycle:
+        lifecycle_url = lifecycle.url if switch else url
+        _, body = await graph.subscribe(listener, mailbox.user_id, lifecycleNotificationUrl=lifecycle_url)
+        world.apply_faults({"graph": {"mix_lifecycle": switch}})
+        meet(mailbox)
+        world.graph.send_lifecycle(body["id"], "reauthorizationRequired")
+        world.graph.send_lifecycle(body["id"], "missed")
+        await world.settle()
+    found = [item.get("changeType") or item["lifecycleEvent"] for item in listener.items]
+    assert (found, listener.posts) == (["created", "reauthorizationRequired", "missed"], 1)
+    assert lifecycle.posts == 0
 
 
 async def test_patch_and_reauthorize_too_close_break_the_subscription_by_a_switch(

@@ -30,13 +30,10 @@ async def test_both_urls_are_validated_before_the_subscription_exists(
     assert body["id"] in world.graph.subscriptions
 
 
-@pytest.mark.parametrize("fault", ["wrong echo", "refused"])
-async def test_a_failed_validation_leaves_no_subscription(
-    graph: GraphClient, listener: Listener, world: World, anna: str, fault: str
+async def test_where_nobody_listens_there_is_no_subscription(
+    graph: GraphClient, listener: Listener, world: World, anna: str
 ) -> None:
-    listener.echo = fault != "wrong echo"
-    url = listener.url if fault == "wrong echo" else "http://addin.localhost:9/"
-    status, body = await graph.subscribe(listener, anna, notificationUrl=url)
+    status, body = await graph.subscribe(listener, anna, notificationUrl="http://addin.localhost:9/")
     assert (status, body["error"]["code"], len(world.graph.subscriptions)) == (400, "InvalidRequest", 0)
 
 
@@ -49,13 +46,27 @@ async def test_a_short_lifetime_is_raised_to_45_minutes(
     assert timedelta(minutes=44) < granted <= timedelta(minutes=45)
 
 
-async def test_a_lifetime_beyond_the_limit_is_refused(
+async def test_the_shortest_lifetime_is_a_switch_for_demos(
     graph: GraphClient, listener: Listener, world: World, anna: str
 ) -> None:
-    wanted = (world.now() + timedelta(minutes=10_075)).isoformat()
+    world.apply_faults({"graph": {"minimum_lifetime": 20.0}})
+    wanted = (world.now() + timedelta(seconds=1)).isoformat()
+    _, body = await graph.subscribe(listener, anna, expirationDateTime=wanted)
+    granted = datetime.fromisoformat(body["expirationDateTime"]) - world.now()
+    assert timedelta(seconds=10) < granted <= timedelta(seconds=20)
+
+
+@pytest.mark.parametrize("limit", [10_070, 10_080])
+async def test_a_lifetime_beyond_the_limit_is_refused(
+    graph: GraphClient, listener: Listener, world: World, anna: str, limit: int
+) -> None:
+    world.apply_faults({"graph": {"maximum_lifetime": limit * 60.0}})
+    wanted = (world.now() + timedelta(minutes=limit + 5)).isoformat()
     status, body = await graph.subscribe(listener, anna, expirationDateTime=wanted)
     assert (status, body["error"]["code"]) == (400, "ExtensionError")
-    assert body["error"]["message"] == "Subscription expiration can only be 10070 minutes in the future."
+    assert body["error"]["message"] == f"Subscription expiration can only be {limit} minutes in the future."
+    almost = (world.now() + timedelta(minutes=limit - 1)).isoformat()
+    assert (await graph.subscribe(listener, anna, expirationDateTime=almost))[0] == 201
 
 
 async def test_the_same_subscription_twice_is_a_conflict_that_names_the_first(
@@ -65,6 +76,15 @@ async def test_the_same_subscription_twice_is_a_conflict_that_names_the_first(
     status, body = await graph.subscribe(listener, anna, resource=f"/Users/{anna}/Events")
     message = f"Subscription Id {first['id']} already exists for the requested combination"
     assert (status, body["error"]["message"]) == (409, message)
+
+
+async def test_whether_a_conflict_names_the_first_is_a_switch(
+    graph: GraphClient, listener: Listener, world: World, anna: str
+) -> None:
+    world.apply_faults({"graph": {"conflict_names_id": False}})
+    _, first = await graph.subscribe(listener, anna)
+    status, body = await graph.subscribe(listener, anna)
+    assert (status, first["id"] in body["error"]["message"]) == (409, False)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +170,36 @@ async def test_the_list_has_pages_and_hides_client_states(
     assert (len(first["value"]), len(second["value"])) == (2, 1)
     assert "@odata.nextLink" not in second
     assert {each["clientState"] for each in first["value"] + second["value"]} == {None}
+
+
+@pytest.mark.parametrize("shown", [True, False])
+async def test_whether_other_answers_show_the_client_state_is_a_switch(
+    graph: GraphClient, listener: Listener, world: World, anna: str, *, shown: bool
+) -> None:
+    world.apply_faults({"graph": {"shows_client_state": shown}})
+    _, made = await graph.subscribe(listener, anna)
+    _, read = await graph("GET", f"/subscriptions/{made['id']}")
+    expected = "the secret" if shown else None
+    assert (made["clientState"], read["clientState"]) == (expected, expected)
+
+
+async def test_the_list_can_forget_everything_as_in_outages(
+    graph: GraphClient, listener: Listener, world: World, anna: str
+) -> None:
+    _, made = await graph.subscribe(listener, anna)
+    world.apply_faults({"graph": {"list_is_empty": True}})
+    assert (await graph("GET", "/subscriptions"))[1]["value"] == []
+    assert (await graph("GET", f"/subscriptions/{made['id']}"))[0] == 200
+
+
+async def test_mailbox_info_can_be_stale_for_a_while(
+    graph: GraphClient, listener: Listener, world: World, anna: str
+) -> None:
+    world.apply_faults({"graph": {"stale_mailbox_info": 2}})
+    for status, body in (await graph.subscribe(listener, anna), await graph("GET", f"/users/{anna}/events")):
+        assert (status, body["error"]["code"]) == (503, "ServiceUnavailable")
+        assert body["error"]["message"] == "Mailbox info is stale."
+    assert (await graph.subscribe(listener, anna))[0] == 201
 
 
 async def test_another_tenant_sees_nothing(

@@ -229,6 +229,25 @@ async def test_the_configuration_decides_what_agents_may_change(
     assert (await sync("POST", topic, {"topic": None}))[0] == 400
 
 
+async def test_the_time_has_switches_of_its_own(as_anna: UnbluClient, world: World, scheduled: str) -> None:
+    time, body = f"/conversations/{scheduled}/setScheduledTimestamp", {"scheduledTimestamp": TIME + MINUTE}
+    world.apply_faults({"unblu": {"allow_time_change": False}})
+    assert (await as_anna("POST", time, body))[0] == 403
+    world.apply_faults({"unblu": {"time_change_types": "CONTEXT_PERSON, ASSIGNED_AGENT"}})
+    assert (await as_anna("POST", time, body))[0] == 200
+
+
+async def test_how_a_taken_source_id_is_refused_and_how_long_pages_are_are_switches(
+    as_anna: UnbluClient, anna: Agent, sync: UnbluClient, world: World
+) -> None:
+    world.apply_faults({"unblu": {"duplicate_source_status": 400, "page_limit": 2}})
+    for number in (1, 2, 3):
+        await as_anna.schedule(anna, sourceId=f"outlook:{number}")
+    assert (await as_anna.schedule(anna, sourceId="outlook:3"))[0] == 400
+    _, page = await sync.find(limit=100)
+    assert len(page["items"]) == 2
+
+
 async def test_agents_delete_only_where_nobody_else_ever_was(
     as_anna: UnbluClient, anna: Agent, sync: UnbluClient, world: World, scheduled: str
 ) -> None:

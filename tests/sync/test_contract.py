@@ -1,39 +1,23 @@
-"""What is known about Graph and Entra, item by item, with the simulator's switch and the product behind it.
+"""What is known about Graph, item by item, with the simulator's switch and the product behind it.
 
-The names of the cases are those of the collection of facts: Entra, subscriptions, delivery, mailbox.
+Here are deliveries and mailboxes. Subscriptions and Entra: ``test_contract_clients.py``, and with the
+operator behind them ``tests/operator_/test_contract.py``. Meetings of several people: ``test_meetings.py``.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, cast
 
-import httpx2
 import pytest
 
-from outlook_addin_core.clients.errors import (
-    ClientError,
-    Conflict,
-    CredentialsRefused,
-    Denied,
-    NotFound,
-    Rejected,
-    ServerError,
-    Throttled,
-)
-from outlook_addin_core.clients.graph_subscriptions import GraphSubscriptions
-from outlook_addin_core.clients.tokens import TokenSource
-from outlook_addin_core.domain.client_state import issue
-from outlook_addin_sandbox.entra.directory import GRAPH_RESOURCE, Secret
-from outlook_addin_sandbox.graph import MailboxState
+from outlook_addin_sandbox.graph import MailboxState, Recurrence
 from outlook_addin_sandbox.serving import Fault
-from outlook_addin_sandbox.world import World
-from sync.stage import GRACE, KEY, MINUTE, Stage, Tokens
-from sync.test_peers import scheduled
+from sync.stage import GRACE, HOUR, MINUTE, Stage
+from sync.test_peers import deliver, notification, scheduled
 from sync.virtual import run
-from sync.wire import AppTransport
-
-DAYS = timedelta(days=6)
-
+from sync.wire import Answer, Postman
 
 # Delivery: whatever happens to notifications, the conversation follows
 
@@ -50,6 +34,8 @@ DAYS = timedelta(days=6)
         pytest.param({"forge": True}, id="forged clientState"),
         pytest.param({"endpoint_state": "slow", "slow_delay": 600.0}, id="slow state"),
         pytest.param({"endpoint_state": "drop"}, id="drop state"),
+        pytest.param({"automatic_endpoint_states": True}, id="states by themselves"),
+        pytest.param({"automatic_endpoint_states": True, "endpoint_is_host": True}, id="states of a host"),
         pytest.param({"lose": 5}, id="lost notifications"),
         pytest.param({"covers_all_calendars": True}, id="subscription covers all calendars"),
         pytest.param({"custom_property_notifies": False}, id="no notification of custom properties"),
@@ -93,6 +79,135 @@ def test_what_is_answered_with_503_is_delivered_again_for_up_to_four_hours() -> 
     assert run(play()) == ("Renamed", True)
 
 
+class Road:
+    """The way from Graph to the web server and back, which takes its time."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.there = self.back = 0.0
+        self.states: set[str] = set()
+        self._stage, self._postman = stage, Postman(stage.pick)
+        stage.world.graph.courier._session = cast("Any", self)
+
+    @asynccontextmanager
+    async def post(self, url: str, **named: Any) -> AsyncIterator[Answer]:
+        await asyncio.sleep(self.there)
+        async with self._postman.post(url, **named) as answer:
+            await asyncio.sleep(self.back)
+            yield answer
+
+    async def wait(self, span: timedelta) -> None:
+        """Let time pass and note in which states the endpoint is meanwhile."""
+        for _ in range(round(span / MINUTE)):
+            await self._stage.wait(MINUTE)
+            url = self._stage.config.notification_url("installation")
+            self.states.add(self._stage.world.graph.courier.states.of(url, asyncio.get_running_loop().time()))
+
+
+@pytest.mark.parametrize(("there", "back"), [(5.0, 0.0), (0.0, 5.0)], ids=["there", "back"])
+def test_what_takes_longer_than_the_first_three_seconds_arrives_by_the_retry(
+    there: float, back: float
+) -> None:
+    async def play() -> tuple[str | None, int, int]:
+        async with Stage.open() as stage:
+            event, conversation = await scheduled(stage)
+            road, outcomes = Road(stage), stage.world.graph.courier.outcomes
+            road.there, road.back = there, back
+            stage.calendar(stage.agents[0]).update_event(event.immutable_id, subject="Renamed")
+            await road.wait(2 * MINUTE)
+            return conversation.topic, outcomes["retried"], stage.writes["unblu setTopic"]
+
+    assert run(play()) == ("Renamed", 1, 1)
+
+
+def test_an_endpoint_out_of_reach_gets_slow_and_dropped_and_all_is_made_up_for() -> None:
+    async def play() -> tuple[set[str], bool, str | None, str | None, int]:
+        async with Stage.open() as stage:
+            stage.world.graph.faults.automatic_endpoint_states = True
+            event, conversation = await scheduled(stage)
+            gone, _ = await scheduled(stage, 2)
+            road, calendar = Road(stage), stage.calendar(stage.agents[0])
+            road.there = 12.0
+            for subject in ("Once", "Twice", "Thrice"):
+                calendar.update_event(event.immutable_id, subject=subject)
+                await road.wait(3 * MINUTE)
+            calendar.delete_event(gone.immutable_id)
+            lost = stage.world.graph.courier.outcomes["dropped"] > 0
+            road.there = 0.0
+            await road.wait(30 * MINUTE)
+            swept = conversation.topic
+            calendar.update_event(event.immutable_id, subject="Told again")
+            await stage.wait(10)
+            return road.states, lost, swept, conversation.topic, len(stage.conversations)
+
+    assert run(play()) == ({"drop", "ok"}, True, "Thrice", "Told again", 1)
+
+
+def test_however_slow_graph_and_unblu_are_the_web_server_is_never_taken_for_a_slow_endpoint() -> None:
+    async def play() -> tuple[set[str], int, str | None]:
+        async with Stage.open() as stage:
+            stage.world.graph.faults.automatic_endpoint_states = True
+            event, conversation = await scheduled(stage)
+            for simulator in (stage.world.graph, stage.world.unblu):
+                simulator.faults.rules.append(Fault(status=0, delay=15.0))
+            road, calendar = Road(stage), stage.calendar(stage.agents[0])
+            for number in range(120):
+                calendar.update_event(event.immutable_id, subject=f"Edit {number}")
+                await stage.wait(10)
+            await road.wait(10 * MINUTE)
+            return road.states, stage.world.graph.courier.outcomes["retried"], conversation.topic
+
+    assert run(play()) == ({"ok"}, 0, "Edit 119")
+
+
+@pytest.mark.parametrize("kind", ["reauthorizationRequired", "subscriptionRemoved", "missed"])
+def test_lifecycle_events_and_changes_in_one_post_each_get_their_own_answer(kind: str) -> None:
+    async def play() -> tuple[float, list[str | None], bool]:
+        async with Stage.open() as stage:
+            pairs = [await scheduled(stage, number) for number in (1, 2, 3)]
+            stage.world.graph.faults.apply({"mix_lifecycle": True, "delay": 2.0, "lose": 1})
+            calendar, samples = stage.calendar(stage.agents[0]), stage.replicas[0].metrics.registry
+            taken = {"status": "202"}
+            before = samples.get_sample_value("outlook_addin_deliveries_total", taken) or 0.0
+            subscription = next(
+                each.id
+                for each in stage.world.graph.subscriptions.values()
+                if each.user_id == stage.agents[0].user_id
+            )
+            calendar.update_event(pairs[2][0].immutable_id, subject="Lost")
+            calendar.update_event(pairs[0][0].immutable_id, subject="First")
+            stage.world.graph.send_lifecycle(subscription, kind)
+            if kind != "subscriptionRemoved":  # nothing is announced after it
+                calendar.update_event(pairs[1][0].immutable_id, subject="Second")
+            await stage.wait(MINUTE)
+            posts = (samples.get_sample_value("outlook_addin_deliveries_total", taken) or 0.0) - before
+            calendar.update_event(pairs[1][0].immutable_id, subject="Second")
+            await stage.wait(6 * MINUTE)
+            return posts, [conversation.topic for _, conversation in pairs], bool(stage.cluster.renewals)
+
+    assert run(play()) == (1.0, ["First", "Second", "Lost"], kind != "missed")
+
+
+def test_one_post_of_everything_is_taken_apart_item_by_item() -> None:
+    async def play() -> tuple[int, list[str | None], int]:
+        async with Stage.open() as stage:
+            event, conversation = await scheduled(stage)
+            anna, ben, *_ = stage.agents
+            stage.world.graph.faults.endpoint_state = "drop"
+            stage.calendar(anna).update_event(event.immutable_id, subject="Renamed")
+            change = notification(stage, anna, event.immutable_id)
+            unknown = notification(stage, anna, event.immutable_id, changeType="unknownFutureValue")
+            lifecycle = {"changeType": None, "resourceData": None}
+            wish = notification(stage, ben, "", lifecycleEvent="reauthorizationRequired", **lifecycle)
+            strange = notification(stage, anna, "", lifecycleEvent="unknownFutureValue", **lifecycle)
+            forged = {**wish, "clientState": "guess"}
+            both = {**change, "lifecycleEvent": "missed"}
+            answer = await deliver(stage, strange, forged, both, wish, unknown, change)
+            await stage.wait(MINUTE)
+            return answer.status, [conversation.topic], list(stage.cluster.renewals) == [stage.mailbox(ben)]
+
+    assert run(play()) == (202, ["Renamed"], True)
+
+
 # Mailbox: what cannot be read proves nothing, and what can be read again is followed
 
 
@@ -110,6 +225,10 @@ def state(value: MailboxState) -> Disturbance:
     return disturb
 
 
+def stale(number: int) -> Disturbance:
+    return lambda stage: stage.world.graph.faults.apply({"stale_mailbox_info": number})
+
+
 def without_roles(stage: Stage) -> None:
     """Consent is revoked; tokens that were issued before are good for the rest of their hour."""
     stage.world.entra.apps[stage.world.client_id].tenants[stage.world.tenant_id] = ()
@@ -124,10 +243,7 @@ def without_roles(stage: Stage) -> None:
         pytest.param(state(MailboxState.NOT_ENABLED), id="MailboxNotEnabledForRESTAPI"),
         pytest.param(state(MailboxState.DENIED), id="ErrorAccessDenied, access policy"),
         pytest.param(without_roles, id="ErrorAccessDenied, token without roles"),
-        pytest.param(
-            fault(status=503, code="ServiceUnavailable", message="Mailbox info is stale."),
-            id="503 Mailbox info is stale",
-        ),
+        pytest.param(stale(100_000), id="503 Mailbox info is stale"),
         pytest.param(
             fault(status=429, code="ApplicationThrottled", message="MailboxConcurrency", retry_after=2),
             id="429 MailboxConcurrency",
@@ -152,192 +268,53 @@ def test_what_cannot_be_read_deletes_nothing(disturb: Disturbance) -> None:
     assert run(play()) == 1
 
 
-# Subscriptions: the client that the operator uses, against every answer of the service
-
-
-async def client_of(stage: Stage) -> GraphSubscriptions:
-    async def passing(_: httpx2.Request) -> None:
-        """Nothing is in the way."""
-
-    world = stage.world
-    transport = AppTransport(world.graph.app, before=passing, after=passing)
-    client = httpx2.AsyncClient(transport=transport, base_url=world.graph.url, trust_env=False)
-    roles = world.entra.apps[world.client_id].tenants[world.tenant_id]
-    tokens = Tokens(
-        lambda: world.entra.tokens.for_app(world.tenant_id, world.client_id, GRAPH_RESOURCE, roles),
-        stage.clock,
-    )
-    return GraphSubscriptions(client, tokens)
-
-
-async def created(stage: Stage, subscriptions: GraphSubscriptions, lifetime: timedelta = DAYS) -> Any:
-    """Make the first agent's subscription, which calls the web server back for both URLs."""
-    mailbox = stage.mailbox(stage.agents[0])
-    for each in list(stage.world.graph.subscriptions.values()):
-        if each.user_id == mailbox.user_id:
-            stage.world.graph.subscriptions.remove(each.id)
-    return await make(stage, subscriptions, lifetime)
-
-
-async def make(stage: Stage, subscriptions: GraphSubscriptions, lifetime: timedelta = DAYS) -> Any:
-    mailbox = stage.mailbox(stage.agents[0])
-    return await subscriptions.create(
-        mailbox,
-        notification_url=stage.config.notification_url("installation"),
-        lifecycle_url=stage.config.lifecycle_url("installation"),
-        client_state=issue(KEY, mailbox),
-        expiration=stage.clock.now() + lifetime,
-    )
-
-
-def played(work: Callable[[Stage, GraphSubscriptions], Awaitable[Any]], replicas: int = 1) -> Any:
-    async def play() -> Any:
-        async with Stage.open(replicas=replicas) as stage:
-            return await work(stage, await client_of(stage))
-
-    return run(play())
-
-
-def test_subscriptions_the_web_server_answers_both_handshakes_during_the_post() -> None:
-    async def work(stage: Stage, subscriptions: GraphSubscriptions) -> float | None:
-        await created(stage, subscriptions)
-        registry = stage.replicas[0].metrics.registry
-        return registry.get_sample_value("outlook_addin_handshakes_total", {"outcome": "answered"})
-
-    assert played(work) == 2.0
-
-
-def test_subscriptions_the_handshake_is_repeated_on_patch_where_graph_does_so() -> None:
-    async def work(stage: Stage, subscriptions: GraphSubscriptions) -> float | None:
-        stage.world.graph.faults.validate_on_renewal = True
-        made = await created(stage, subscriptions)
-        await subscriptions.renew(made.id, stage.clock.now() + DAYS)
-        registry = stage.replicas[0].metrics.registry
-        return registry.get_sample_value("outlook_addin_handshakes_total", {"outcome": "answered"})
-
-    assert played(work) == 3.0
-
-
-def test_subscriptions_a_short_lifetime_is_raised_to_45_minutes() -> None:
-    async def work(stage: Stage, subscriptions: GraphSubscriptions) -> timedelta:
-        made = await created(stage, subscriptions, timedelta(minutes=1))
-        return cast("timedelta", made.expiration - stage.clock.now())
-
-    assert played(work) == timedelta(minutes=45)
-
-
 @pytest.mark.parametrize(
-    ("prepare", "lifetime", "error"),
+    "disturb",
     [
+        pytest.param(state(MailboxState.NOT_ENABLED), id="MailboxNotEnabledForRESTAPI"),
+        pytest.param(state(MailboxState.DENIED), id="ErrorAccessDenied"),
+        pytest.param(stale(4), id="503 Mailbox info is stale"),
         pytest.param(
-            {"maximum_lifetime": 10_070 * 60.0}, timedelta(minutes=10_075), Rejected, id="beyond 10,070"
+            fault(status=429, code="ApplicationThrottled", message="MailboxConcurrency", times=5),
+            id="429 MailboxConcurrency",
         ),
-        pytest.param(
-            {"maximum_lifetime": 10_080 * 60.0}, timedelta(minutes=10_090), Rejected, id="beyond 10,080"
-        ),
-        pytest.param({"subscription_quota": 0}, DAYS, Denied, id="403 quota"),
     ],
 )
-def test_subscriptions_that_graph_refuses(
-    prepare: dict[str, Any], lifetime: timedelta, error: type[ClientError]
-) -> None:
-    async def work(stage: Stage, subscriptions: GraphSubscriptions) -> None:
-        stage.world.graph.faults.apply(prepare)
-        with pytest.raises(error):
-            await created(stage, subscriptions, lifetime)
+def test_what_can_be_read_again_is_followed(disturb: Disturbance) -> None:
+    async def play() -> str | None:
+        async with Stage.open() as stage:
+            event, conversation = await scheduled(stage)
+            disturb(stage)
+            stage.calendar(stage.agents[0]).update_event(event.immutable_id, subject="Renamed")
+            await stage.wait(10 * MINUTE)
+            stage.calendar(stage.agents[0]).state = MailboxState.ACTIVE
+            await stage.wait(20 * MINUTE)
+            return conversation.topic
 
-    played(work)
-
-
-def test_subscriptions_a_second_one_is_a_conflict_that_names_the_first() -> None:
-    async def work(stage: Stage, subscriptions: GraphSubscriptions) -> bool:
-        made = await created(stage, subscriptions)
-        with pytest.raises(Conflict) as caught:
-            await make(stage, subscriptions)
-        return bool(caught.value.existing_id == made.id)
-
-    assert played(work)
+    assert run(play()) == "Renamed"
 
 
-def test_subscriptions_without_an_endpoint_there_is_none() -> None:
-    async def work(stage: Stage, subscriptions: GraphSubscriptions) -> int:
-        before = len(stage.world.graph.subscriptions)
-        with pytest.raises(Rejected):
-            await created(stage, subscriptions)
-        return before - len(stage.world.graph.subscriptions)
+def test_the_web_server_reads_mailboxes_and_neither_writes_to_them_nor_asks_for_deltas() -> None:
+    """If-Match, delta tokens and unwanted invitations are no concern of whoever never asks for them."""
 
-    assert played(work, replicas=0) == 1
+    async def play() -> dict[str, int]:
+        async with Stage.open() as stage:
+            event, _ = await scheduled(stage)
+            series, _ = await scheduled(stage, 2, recurrence=Recurrence("weekly", count=4))
+            calendar = stage.calendar(stage.agents[0])
+            calendar.update_event(event.immutable_id, subject="Renamed")
+            first, *_ = calendar.view(stage.clock.now(), stage.clock.now() + 60 * 24 * HOUR)
+            calendar.delete_event(first.immutable_id)
+            calendar.delete_event(series.immutable_id)
+            await stage.wait(2 * GRACE)
+            await stage.sweep()
+            return {route.rpartition(" ")[0]: count for route, count in stage.world.graph.requests.items()}
 
-
-def test_subscriptions_the_list_has_pages_and_only_the_own_tenants() -> None:
-    async def work(stage: Stage, subscriptions: GraphSubscriptions) -> tuple[int, int]:
-        stage.world.graph.faults.page_size = 1
-        found = [each async for each in subscriptions.list()]
-        return len(found), len(stage.world.graph.subscriptions)
-
-    assert played(work) == (3, 4)
-
-
-def test_subscriptions_expired_ones_are_not_found_and_deleting_them_is_as_good() -> None:
-    async def work(stage: Stage, subscriptions: GraphSubscriptions) -> None:
-        made = await created(stage, subscriptions, timedelta(minutes=45))
-        await stage.wait(46 * MINUTE)
-        with pytest.raises(NotFound):
-            await subscriptions.renew(made.id, stage.clock.now() + DAYS)
-        await subscriptions.delete(made.id)
-
-    played(work)
-
-
-# Entra: real sockets and certificates, since the library that asks for tokens brings its own client
-
-
-@pytest.mark.parametrize(
-    ("number", "break_it"),
-    [
-        pytest.param(7000222, "expired", id="7000222 expired secret"),
-        pytest.param(7000215, "wrong", id="7000215 wrong secret"),
-        pytest.param(700016, "uninstalled", id="700016 app not in the tenant"),
-        pytest.param(90002, "unknown", id="90002 tenant not found"),
-        pytest.param(70011, "scope", id="70011 bad scope"),
-    ],
-)
-async def test_entra_every_refusal_says_what_to_do(number: int, break_it: str) -> None:
-    async with World.start() as world:
-        app = world.entra.apps[world.client_id]
-        tenant, secret, scope = world.tenant_id, world.client_secret, f"{GRAPH_RESOURCE}/.default"
-        match break_it:
-            case "expired":
-                app.secrets[:] = [Secret(secret, expires=world.now())]
-            case "wrong":
-                secret = "another"
-            case "uninstalled":
-                del app.tenants[tenant]
-            case "unknown":
-                tenant = "99999999-9999-4999-8999-999999999999"
-            case _:
-                scope = "nonsense/.default"
-        authority = f"{world.entra.url}/{tenant}"
-        source = TokenSource(authority, world.client_id, secret, scope, ca_bundle=world.ca_bundle)
-        try:
-            with pytest.raises(CredentialsRefused) as caught:
-                await source.token()
-        finally:
-            await source.aclose()
-    assert (caught.value.aadsts, bool(caught.value.remedy)) == (number, True)
-
-
-@pytest.mark.parametrize("switch", ["outage", "throttled"])
-async def test_entra_while_it_is_down_or_throttles_it_is_asked_again_later(switch: str) -> None:
-    async with World.start() as world:
-        world.entra.faults.apply({switch: True})
-        authority = f"{world.entra.url}/{world.tenant_id}"
-        scope = f"{GRAPH_RESOURCE}/.default"
-        source = TokenSource(
-            authority, world.client_id, world.client_secret, scope, ca_bundle=world.ca_bundle
-        )
-        try:
-            with pytest.raises((Throttled, ServerError)):
-                await source.token()
-        finally:
-            await source.aclose()
+    users = "GET /v1.0/users/{user}"
+    assert run(play()).keys() == {
+        f"{users}/calendars",
+        f"{users}/calendars/{{calendar}}/calendarView",
+        f"{users}/calendars/{{calendar}}/events",
+        f"{users}/events/{{event}}",
+        f"{users}/events/{{event}}/instances",
+    }

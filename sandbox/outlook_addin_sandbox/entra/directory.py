@@ -43,6 +43,8 @@ class AppRegistration:
     """Tenant to granted application roles of Graph. Absent: not installed there. Empty: consent revoked."""
     scope: str = "access_as_user"
     """The delegated scope that it exposes."""
+    home_tenant: str | None = None
+    """Where it was registered, and where Graph shows it."""
     redirect_uris: tuple[str, ...] = ()
     """Registered redirect URIs; none registered allows any address of this machine."""
 

@@ -17,6 +17,7 @@ from outlook_addin_sandbox.graph.errors import (
     mailbox_not_enabled,
     user_not_found,
 )
+from outlook_addin_sandbox.graph.faults import GraphFaults
 from outlook_addin_sandbox.graph.mailbox import Mailbox, MailboxState
 
 READ_ROLES = frozenset({"Calendars.Read", "Calendars.ReadWrite"})
@@ -95,6 +96,13 @@ def find(caller: Caller, mailboxes: Mapping[str, Mailbox], user_id: str) -> Mail
         return known
     own = (each for each in mailboxes.values() if each.tenant_id == caller.tenant_id)
     return next((each for each in own if wanted in {each.user_id, each.address.lower()}), None)
+
+
+def check_fresh(faults: GraphFaults) -> None:
+    """Raise 503 while Graph has lost track of where mailboxes are."""
+    if faults.stale_mailbox_info > 0:
+        faults.stale_mailbox_info -= 1
+        raise GraphError(503, "ServiceUnavailable", "Mailbox info is stale.")
 
 
 class Concurrency:

@@ -42,7 +42,9 @@ class Announcer:
     def lifecycle(self, subscription: Subscription, event: str) -> None:
         """Send a lifecycle notification where the subscription wants them."""
         if subscription.lifecycle_url is not None:
-            self._courier.send(subscription.lifecycle_url, {**_common(subscription), "lifecycleEvent": event})
+            mixed = self._faults.mix_lifecycle
+            url = subscription.notification_url if mixed else subscription.lifecycle_url
+            self._courier.send(url, {**_common(subscription), "lifecycleEvent": event})
 
     def forged(self, subscription: Subscription, client_state: str, event_id_: str) -> None:
         """Send a change notification that somebody else made up."""

@@ -9,13 +9,24 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from outlook_addin_sandbox.graph.access import Caller, Concurrency, Verifier, identify, reachable
+from outlook_addin_sandbox.entra import Entra
+from outlook_addin_sandbox.graph.access import (
+    Caller,
+    Concurrency,
+    Verifier,
+    check_fresh,
+    identify,
+    reachable,
+)
 from outlook_addin_sandbox.graph.announcing import Announcer
+from outlook_addin_sandbox.graph.applications import ApplicationApi
+from outlook_addin_sandbox.graph.copies import Invitations
 from outlook_addin_sandbox.graph.delivery import Courier
+from outlook_addin_sandbox.graph.delta import DeltaApi
 from outlook_addin_sandbox.graph.errors import GraphError, render
 from outlook_addin_sandbox.graph.event_api import EventApi
 from outlook_addin_sandbox.graph.faults import GraphFaults
-from outlook_addin_sandbox.graph.mailbox import Mailbox
+from outlook_addin_sandbox.graph.mailbox import Change, Mailbox
 from outlook_addin_sandbox.graph.subscription_api import SubscriptionApi
 from outlook_addin_sandbox.graph.subscriptions import SubscriptionStore
 from outlook_addin_sandbox.loopback import LoopbackResolver
@@ -34,7 +45,7 @@ class Graph(Simulator):
         listener: the socket to serve.
         tls: TLS settings.
         now: the clock of events and subscriptions.
-        verify: returns the claims of a token, or raises InvalidTokenError.
+        entra: checks tokens, and knows the app registrations.
         client_tls: trust for notification URLs.
     """
 
@@ -44,7 +55,7 @@ class Graph(Simulator):
         tls: ssl.SSLContext,
         now: Clock,
         *,
-        verify: Verifier,
+        entra: Entra,
         client_tls: ssl.SSLContext,
     ) -> None:
         self._faults = GraphFaults()
@@ -54,7 +65,8 @@ class Graph(Simulator):
         self.subscriptions = SubscriptionStore(self.faults, now)
         self.courier = Courier(self.faults)
         self._announcer = Announcer(self.subscriptions, self.courier, self.faults)
-        self._verify = verify
+        self._invitations = Invitations(self.mailboxes, self.faults)
+        self._verify: Verifier = entra.tokens.verify
         self._client_tls = client_tls
         self._session: aiohttp.ClientSession | None = None
         self._concurrency = Concurrency()
@@ -62,6 +74,8 @@ class Graph(Simulator):
             self.subscriptions, self.mailboxes, self.faults, self.origin, now
         )
         self._event_api = EventApi(self.faults, self.origin)
+        self._delta_api = DeltaApi(self.faults, self.origin)
+        self._application_api = ApplicationApi(entra.apps, self.faults)
         self._routes()
 
     @property
@@ -76,7 +90,7 @@ class Graph(Simulator):
 
     def add_mailbox(self, user_id: str, tenant_id: str, address: str) -> Mailbox:
         """Give somebody a mailbox."""
-        mailbox = Mailbox(user_id, tenant_id, address, self.now, self._announcer.announce)
+        mailbox = Mailbox(user_id, tenant_id, address, self.now, self._changed)
         self.mailboxes[user_id] = mailbox
         return mailbox
 
@@ -136,6 +150,10 @@ class Graph(Simulator):
         """Return a Graph error."""
         return render(GraphError(status, code, message, headers), self.now())
 
+    def _changed(self, change: Change) -> None:
+        self._announcer.announce(change)
+        self._invitations.follow(change)
+
     def _routes(self) -> None:
         subscriptions, events = self._subscription_api, self._event_api
         self._route("POST", "/subscriptions", partial(self._with_caller, subscriptions.create))
@@ -145,11 +163,14 @@ class Graph(Simulator):
         self._route("PATCH", one, partial(self._with_caller, subscriptions.renew))
         self._route("DELETE", one, partial(self._with_caller, subscriptions.delete))
         self._route("POST", f"{one}/reauthorize", partial(self._with_caller, subscriptions.reauthorize))
+        self._route("GET", "/applications{key:.*}", partial(self._with_caller, self._application_api.read))
         for path in ("/events", "/calendar/events", "/calendars/{calendar}/events"):
             self._user_route("GET", path, events.list_events)
             self._user_route("POST", path, events.create)
         for path in ("/calendarView", "/calendar/calendarView", "/calendars/{calendar}/calendarView"):
             self._user_route("GET", path, events.view)
+        for path in ("/calendarView/delta", "/calendar/calendarView/delta"):
+            self._user_route("GET", path, self._delta_api.delta)
         self._user_route("GET", "/calendars", events.calendars)
         self._user_route("GET", "/events/{event}", events.read)
         self._user_route("PATCH", "/events/{event}", events.update)
@@ -175,6 +196,7 @@ class Graph(Simulator):
             caller, user_id = self._caller(request), request.match_info["user"]
             write = request.method in WRITING_METHODS
             with self._concurrency.slot(caller, user_id, self.faults.mailbox_concurrency):
+                check_fresh(self.faults)
                 mailbox = reachable(caller, self.mailboxes, user_id, write=write)
                 return await handler(request, mailbox)
         except GraphError as error:

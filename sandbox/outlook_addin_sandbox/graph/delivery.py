@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from outlook_addin_sandbox.graph.delivery_state import EndpointStates
 from outlook_addin_sandbox.graph.faults import GraphFaults
 
 
@@ -41,6 +42,7 @@ class Courier:
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
+        self.states = EndpointStates(faults)
         self.outcomes: Counter[str] = Counter()
         """Items by outcome: `delivered`, `retried`, `lost`, `dropped`, `expired`."""
 
@@ -59,11 +61,12 @@ class Courier:
 
     def send(self, url: str, item: dict[str, Any]) -> None:
         """Queue an item, unless a fault swallows it; duplicates and slow endpoints are considered here."""
-        if self._swallowed():
+        now = asyncio.get_running_loop().time()
+        state = self.states.of(url, now)
+        if self._swallowed(state):
             return
         self._idle.clear()
-        now = asyncio.get_running_loop().time()
-        slow = self._faults.slow_delay if self._faults.endpoint_state == "slow" else 0.0
+        slow = self._faults.slow_delay if state == "slow" else 0.0
         for _ in range(1 + self._faults.duplicates):
             self._waiting.append(Delivery(url, item, born=now, due=now + self._faults.delay + slow))
         self._changed.set()
@@ -85,8 +88,8 @@ class Courier:
         except TimeoutError as error:
             raise TimeoutError(f"{self.pending} notifications are still on their way") from error
 
-    def _swallowed(self) -> bool:
-        if self._faults.endpoint_state == "drop":
+    def _swallowed(self, state: str) -> bool:
+        if state == "drop":
             self.outcomes["dropped"] += 1
             return True
         if self._faults.lose > 0:
@@ -141,11 +144,17 @@ class Courier:
             items.append({**items[0], "clientState": "forged"})
         if self._session is None:
             raise RuntimeError("not started")
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             async with asyncio.timeout(limit), self._session.post(url, json={"value": items}) as response:
-                return response.ok
-        except (TimeoutError, aiohttp.ClientError):
+                accepted = response.ok
+        except TimeoutError:
+            accepted = False
+        except aiohttp.ClientError:
             return False
+        self.states.note(url, clock() - began, clock())
+        return accepted
 
     def _retry(self, deliveries: list[Delivery]) -> None:
         now = asyncio.get_running_loop().time()

@@ -41,6 +41,15 @@ def item_not_found() -> GraphError:
     return GraphError(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 
 
+def change_key_conflict() -> GraphError:
+    """Return what a change with an outdated entity tag is answered with."""
+    message = (
+        "The send or update operation could not be performed because the change key passed in the request "
+        "does not match the current change key for the item."
+    )
+    return GraphError(412, "ErrorIrresolvableConflict", message)
+
+
 def user_not_found(user_id: str) -> GraphError:
     """Return what an unknown user is answered with."""
     message = (

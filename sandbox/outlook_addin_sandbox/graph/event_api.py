@@ -1,18 +1,19 @@
 """`/v1.0/users/{user}/events`, calendars and calendarView."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from outlook_addin_sandbox.graph.errors import bad_request, item_not_found
+from outlook_addin_sandbox.graph.errors import bad_request, change_key_conflict, item_not_found
 from outlook_addin_sandbox.graph.events import Calendar, SimEvent
 from outlook_addin_sandbox.graph.faults import GraphFaults
 from outlook_addin_sandbox.graph.mailbox import Mailbox
 from outlook_addin_sandbox.graph.odata import Preferences, expanded_properties, parse_filter, preferences
 from outlook_addin_sandbox.graph.parsing import custom_properties, event_fields
-from outlook_addin_sandbox.graph.rendering import cancelled_occurrences, event_json, select
+from outlook_addin_sandbox.graph.rendering import cancelled_occurrences, etag, event_json, select
 from outlook_addin_sandbox.graph.zones import moment
 from outlook_addin_sandbox.serving import read_json
 
@@ -60,13 +61,13 @@ class EventApi:
 
     async def view(self, request: web.Request, mailbox: Mailbox) -> web.Response:
         """GET of what takes place in a time window, series expanded."""
-        start, end = _window(request)
+        start, end = window(request)
         calendar_id = request.match_info.get("calendar", mailbox.default_calendar.id)
         return self._page(request, mailbox, mailbox.view(start, end, calendar_id))
 
     async def instances(self, request: web.Request, mailbox: Mailbox) -> web.Response:
         """GET of the occurrences and exceptions of a series in a time window."""
-        start, end = _window(request)
+        start, end = window(request)
         master = self._find(request, mailbox)
         found = mailbox.view(start, end)
         of_master = [each for each in found if each.series_master_id == master.immutable_id]
@@ -92,8 +93,9 @@ class EventApi:
         return web.json_response(event_json(mailbox, event, preferences(request), []), status=201)
 
     async def update(self, request: web.Request, mailbox: Mailbox) -> web.Response:
-        """PATCH of an event; extended properties are not echoed."""
+        """PATCH of an event, on condition of If-Match; extended properties are not echoed."""
         body, event = await _body(request), self._find(request, mailbox)
+        self._check_match(request, event)
         changes, custom = event_fields(body), custom_properties(body)
         if custom is not None:
             changes["custom_properties"] = {**event.custom_properties, **custom}
@@ -105,6 +107,7 @@ class EventApi:
         event = self._find(request, mailbox)
         if event.is_deleted:
             raise item_not_found()
+        self._check_match(request, event)
         mailbox.delete_event(event.immutable_id)
         return web.Response(status=204)
 
@@ -115,6 +118,11 @@ class EventApi:
             raise bad_request("You need to be an organizer to cancel a meeting.", "ErrorInvalidRequest")
         mailbox.cancel(event.immutable_id)
         return web.Response(status=202)
+
+    def _check_match(self, request: web.Request, event: SimEvent) -> None:
+        wanted = request.headers.get("If-Match", "*")
+        if self._faults.honours_if_match and wanted not in {"*", etag(event)}:
+            raise change_key_conflict()
 
     def _find(self, request: web.Request, mailbox: Mailbox) -> SimEvent:
         identifier = request.match_info["event"]
@@ -177,7 +185,8 @@ def _calendar(calendar: Calendar, mailbox: Mailbox) -> dict[str, Any]:
     }
 
 
-def _window(request: web.Request) -> tuple[Any, Any]:
+def window(request: web.Request) -> tuple[datetime, datetime]:
+    """Return the time window that a view needs; 400 without one."""
     try:
         return moment(request.query["startDateTime"]), moment(request.query["endDateTime"])
     except KeyError as error:

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from outlook_addin_sandbox.graph.access import Caller, find
+from outlook_addin_sandbox.graph.access import Caller, check_fresh, find
 from outlook_addin_sandbox.graph.errors import bad_request, extension_error
 from outlook_addin_sandbox.graph.faults import GraphFaults
 from outlook_addin_sandbox.graph.handshake import validate
@@ -118,6 +118,7 @@ class SubscriptionApi:
 
     def _mailbox(self, caller: Caller, resource: str) -> Mailbox:
         user_id, calendar_id = parse_resource(resource)
+        check_fresh(self._faults)
         mailbox = find(caller, self._mailboxes, user_id)
         if mailbox is None:
             raise extension_error(404, "Create", "NotFound", f"The requested user '{user_id}' is invalid.")
@@ -136,14 +137,16 @@ class SubscriptionApi:
         return mailbox
 
     async def _validate(self, new: Subscription) -> None:
-        await self._handshake(new.notification_url)
-        if new.lifecycle_url not in {None, new.notification_url}:
-            await self._handshake(str(new.lifecycle_url))
+        urls = [each for each in (new.notification_url, new.lifecycle_url) if each is not None]
+        if not self._faults.validate_same_url_twice:
+            urls = list(dict.fromkeys(urls))
+        for url in reversed(urls) if self._faults.validate_lifecycle_first else urls:
+            await self._handshake(url)
 
     async def _handshake(self, url: str) -> None:
         if self.session is None:
             raise RuntimeError("not started")
-        await validate(self.session, url, self._faults.validation_timeout)
+        await validate(self.session, url, self._faults)
 
     def _guard(self, subscription: Subscription) -> None:
         renewed, reauthorized = subscription.renewed, subscription.reauthorized
@@ -156,7 +159,8 @@ class SubscriptionApi:
 
     def _entity(self, subscription: Subscription) -> dict[str, Any]:
         context = f"{self._origin}/v1.0/$metadata#subscriptions/$entity"
-        return {"@odata.context": context, **subscription.as_json()}
+        hidden = not self._faults.shows_client_state
+        return {"@odata.context": context, **subscription.as_json(hide_client_state=hidden)}
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

@@ -142,7 +142,8 @@ class SubscriptionStore(Mapping[str, Subscription]):
         """Raise 409 with the id of a subscription for the same changes of the same resource."""
         for each in self.of_user(new.user_id):
             if _identity(each) == _identity(new):
-                message = f"Subscription Id {each.id} already exists for the requested combination"
+                named = each.id if self._faults.conflict_names_id else "(unknown)"
+                message = f"Subscription Id {named} already exists for the requested combination"
                 raise GraphError(409, "ObjectIdentifierInUse", message)
 
     def check_quota(self, new: Subscription) -> None:
