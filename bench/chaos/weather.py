@@ -42,7 +42,7 @@ async def restart_the_api_server(scene: Scene, seconds: float) -> None:
 
 
 async def suspend_the_leader(scene: Scene, seconds: float) -> None:
-    """The leader's machine stands still for longer than the Lease lasts, and then goes on as if nothing was."""
+    """The leader's machine stands still for longer than the Lease lasts, and then goes on."""
     leader = await scene.leader()
     if leader is None or leader.process is None:
         return
