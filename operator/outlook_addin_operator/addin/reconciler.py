@@ -107,7 +107,7 @@ class AddinReconciler:
         observed = await gather.gather(self._cluster, self._credentials, body, meaning)
         observed = replace(observed, expires=await self._expires(key, observed))
         todo = plan(observed, image=self._web_image, new_key=os.urandom(LENGTH))
-        applied = await apply(self._cluster, todo)
+        applied = await apply(self._cluster, todo, observed.children)
         deployment = applied.objects.get("Deployment") or observed.children.get("Deployment")
         if todo.conflicts:
             deployment = None
