@@ -1,0 +1,139 @@
+"""What Graph cannot change in place: another address, another webhook key; and the sweep afterwards."""
+
+import base64
+
+from operator_.mill import ADDIN, BEN, KEY, SECRET, UID, Mill, add_ben, settings
+from outlook_addin_core.domain import client_state
+from outlook_addin_core.domain.mailbox import Mailbox
+from outlook_addin_operator.addin.objects import webhook_key
+from outlook_addin_operator.addin.objects.deployment import CONFIG_HASH
+from outlook_addin_operator.addin.plan import config_hash
+from outlook_addin_operator.addin.spec import Owner, view
+from outlook_addin_operator.credentials import CredentialsReader
+from outlook_addin_operator.keys import Key
+from outlook_addin_sandbox.serving import Fault
+
+NEW_SECRET = bytes(range(1, 33))
+
+
+def put_key(mill: Mill, key: bytes, previous: bytes | None = None) -> None:
+    def encoded(value: bytes) -> str:
+        text = webhook_key.build(Owner("addin", "bank", UID), value)["stringData"]["key"]
+        return base64.b64encode(text.encode()).decode()
+
+    secret = mill.cluster.objects[Key("Secret", "bank", "addin-webhook-key")]
+    secret["data"] = {"key": encoded(key), **({"previous": encoded(previous)} if previous else {})}
+    mill.clock.turn(minutes=1)  # for as long as what was read may be used again
+
+
+async def roll_out(mill: Mill) -> None:
+    """Let all pods run with what the configuration is now."""
+    addin = view(mill.cluster.objects[ADDIN])
+    credentials = await CredentialsReader(mill.cluster, mill.clock).read(addin)
+    assert credentials.webhook_key is not None
+    digest = config_hash(addin, credentials, credentials.webhook_key)
+    deployment = mill.cluster.objects[Key("Deployment", "bank", "addin")]
+    deployment["spec"] = {"replicas": 1, "template": {"metadata": {"annotations": {CONFIG_HASH: digest}}}}
+    numbers = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 1)
+    deployment["status"] |= {"observedGeneration": 1, **numbers}
+
+
+async def test_a_moved_add_in_moves_both_addresses_in_one_go(mill: Mill) -> None:
+    await mill.run()
+    spec = mill.cluster.objects[Key("OutlookAddin", "bank", "addin")]["spec"]
+    spec["deploymentAddinEndpoint"] = "elsewhere"
+    await mill.run()
+    [live] = mill.live
+    assert "/elsewhere/graph/notifications" in live.notification_url
+    assert "/elsewhere/graph/lifecycle" in (live.lifecycle_url or "")
+    assert mill.status["subscriptionId"] == live.id
+    assert mill.status["notificationUrl"] == live.notification_url
+
+
+async def test_a_move_to_where_nobody_answers_keeps_the_old_place(mill: Mill) -> None:
+    await mill.run()
+    [live] = mill.live
+    mill.world.graph.faults.validate_on_renewal = True
+    mill.cluster.objects[Key("OutlookAddin", "bank", "addin")]["spec"]["deploymentUrl"] = (
+        "http://x.localhost:9"
+    )
+    await mill.run()
+    assert [each.id for each in mill.live] == [live.id]
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+    assert mill.status["subscriptionId"] == live.id
+
+
+async def test_a_replacement_that_stumbles_is_tried_again_within_seconds(mill: Mill) -> None:
+    await mill.run()
+    mill.world.graph.faults.rules = [Fault(operation="POST /v1.0/subscriptions", status=503, times=2)]
+    settings(mill)["deploymentAddinEndpoint"] = "elsewhere"
+    await mill.run()
+    [live] = mill.live
+    assert "/elsewhere/" in live.notification_url
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+    assert mill.status["failedRenewals"] == 0
+
+
+async def test_a_new_key_is_carried_at_once_but_not_before_every_web_server_knows_it(mill: Mill) -> None:
+    await roll_out(mill)
+    await mill.run()
+    [old] = mill.live
+    mailbox = Mailbox(mill.agent.tenant_id, mill.agent.user_id)
+    put_key(mill, NEW_SECRET, SECRET)
+    await mill.run()
+    assert [each.id for each in mill.live] == [old.id]
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+    await roll_out(mill)
+    await mill.run()
+    [new] = mill.live
+    assert new.id != old.id
+    assert client_state.verify([NEW_SECRET], new.client_state or "") == mailbox
+    assert client_state.verify([SECRET], old.client_state or "") == mailbox
+    before = mill.writes
+    mill.clock.turn(minutes=1)
+    await mill.run()
+    assert mill.writes == before
+    assert mill.metrics.replacement_gap._sum.get() < 10
+
+
+async def test_a_routine_renewal_keeps_the_key_that_a_subscription_carries(mill: Mill) -> None:
+    await roll_out(mill)
+    await mill.run()
+    carried = mill.status["webhookKeyId"]
+    put_key(mill, NEW_SECRET, SECRET)
+    mill.clock.turn(minutes=24)
+    await mill.run()
+    assert mill.status["webhookKeyId"] == carried
+
+
+async def test_who_carries_an_old_key_is_woken(mill: Mill) -> None:
+    await mill.run()
+    await mill.compare()
+    await mill.inspector._each(mill.inspector.notice_keys)
+    assert KEY not in mill.woken
+    put_key(mill, NEW_SECRET, SECRET)
+    await mill.inspector._each(mill.inspector.notice_keys)
+    assert KEY in mill.woken
+
+
+async def test_what_was_made_anew_is_swept_and_many_replacements_ask_once(mill: Mill) -> None:
+    add_ben(mill)
+    await mill.run()
+    await mill.run(BEN)
+    await mill.inspector.ask_for_sweeps()
+    assert "annotations" not in mill.cluster.objects[ADDIN]["metadata"]
+    settings(mill)["deploymentAddinEndpoint"] = "elsewhere"
+    for key in (KEY, BEN):
+        await mill.run(key)
+    assert mill.agenda.take_sweeps() == {ADDIN}
+    mill.agenda.want_sweep(ADDIN)
+    await mill.inspector.ask_for_sweeps()
+    asked = mill.cluster.objects[ADDIN]["metadata"]["annotations"]
+    assert asked["outlook-addin.dev/sync-requested"] == mill.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_a_routine_renewal_asks_for_no_sweep(mill: Mill) -> None:
+    await mill.run()
+    mill.clock.turn(minutes=24)
+    await mill.run()
+    assert mill.agenda.take_sweeps() == set()
