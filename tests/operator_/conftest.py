@@ -330,4 +330,4 @@ async def mill(clock: TurnedClock, endpoint: str) -> AsyncIterator[Mill]:
     async with World.start(WorldSettings(now=clock.now)) as world:
         mill = Mill(world, clock, endpoint)
         yield mill
-        await mill.graph.aclose()
+        await mill.aclose()

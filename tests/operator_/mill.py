@@ -36,6 +36,7 @@ ADDIN = Key("OutlookAddin", "bank", "addin")
 
 SECRET = bytes(range(32))
 
+NEW_SECRET = bytes(range(1, 33))
 UID = "uid-addin"
 
 
@@ -117,13 +118,15 @@ class Mill:
     """Everything that is needed to reconcile one CalendarSubscription."""
 
     def __init__(self, world: World, clock: TurnedClock, origin: str) -> None:
-        self.world, self.clock, self.agent = world, clock, world.agents[0]
+        self.world, self.clock, self.origin = world, clock, origin
+        self.agent = world.agents[0]
         self.cluster = MemoryCluster(*_objects(world, origin))
         self.inventory, self.metrics = Inventory(), Metrics()
         self.woken: list[Key] = []
         self.agenda = Agenda(Schedule(), self.inventory, lambda key, _at: self.woken.append(key), clock)
         self.graph = GraphAccessCache(clock, lambda _operation, _outcome: None)
         self.lost_lease = False
+        self._others: list[Mill] = []
         shared: dict[str, Any] = {
             "cluster": self.cluster,
             "credentials": CredentialsReader(self.cluster, clock),
@@ -137,6 +140,18 @@ class Mill:
         self.reconciler = SubscriptionReconciler(**shared, recorder=Recorder(self.cluster, clock, "test"))
         self.slept: list[float] = []
         self.inspector = Inspector(**shared, interval=3600.0, sleep=self._sleep)
+
+    def restarted(self) -> "Mill":
+        """Return a process that starts now: all it knows is what the cluster and Graph say."""
+        again = Mill(self.world, self.clock, self.origin)
+        again.cluster.objects = self.cluster.objects
+        self._others.append(again)
+        return again
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for each in (self, *self._others):
+            await each.graph.aclose()
 
     async def run(self, key: Key = KEY) -> datetime | None:
         return await self.reconciler.reconcile(key)
@@ -254,3 +269,13 @@ def annotate(mill: Mill, name: str, value: str) -> None:
 
 def delete(mill: Mill, key: Key = KEY) -> None:
     mill.cluster.objects[key]["metadata"]["deletionTimestamp"] = mill.clock.now().isoformat()
+
+
+def put_key(mill: Mill, key: bytes, previous: bytes | None = None) -> None:
+    def encoded(value: bytes) -> str:
+        text = webhook_key.build(Owner("addin", "bank", UID), value)["stringData"]["key"]
+        return base64.b64encode(text.encode()).decode()
+
+    secret = mill.cluster.objects[Key("Secret", "bank", "addin-webhook-key")]
+    secret["data"] = {"key": encoded(key), **({"previous": encoded(previous)} if previous else {})}
+    mill.clock.turn(minutes=1)  # for as long as what was read may be used again

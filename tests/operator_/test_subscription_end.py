@@ -4,9 +4,22 @@ from datetime import timedelta
 
 import pytest
 
-from operator_.mill import BEN, KEY, Mill, add_ben, annotate, delete, settings
-from outlook_addin_operator.keys import Key
+from operator_.mill import (
+    ADDIN,
+    BEN,
+    KEY,
+    NEW_SECRET,
+    UID,
+    Mill,
+    add_ben,
+    annotate,
+    delete,
+    put_key,
+    settings,
+)
+from outlook_addin_core.domain import client_state
 from outlook_addin_operator.subscription.plan import last_needed
+from outlook_addin_sandbox.graph import Subscription
 
 
 async def test_a_suspended_one_is_left_to_run_out_and_is_made_again_when_it_goes_on(mill: Mill) -> None:
@@ -91,7 +104,7 @@ async def test_a_deletion_removes_the_graph_subscription_and_then_the_finalizer(
 async def test_a_deletion_without_its_add_in_ends_with_a_word(mill: Mill) -> None:
     await mill.run()
     mill.body["metadata"]["deletionTimestamp"] = mill.clock.now().isoformat()
-    del mill.cluster.objects[Key("OutlookAddin", "bank", "addin")]
+    del mill.cluster.objects[ADDIN]
     await mill.run()
     assert mill.body["metadata"]["finalizers"]
     mill.clock.turn(minutes=2)
@@ -100,15 +113,73 @@ async def test_a_deletion_without_its_add_in_ends_with_a_word(mill: Mill) -> Non
     assert mill.cluster.events[-1] == "SubscriptionAbandoned"
 
 
-async def test_an_orphan_on_demand_stays_at_graph_and_is_not_cleared_away(mill: Mill) -> None:
+async def leave_behind(mill: Mill) -> Subscription:
+    """Delete the object with deletionPolicy Orphan."""
     await mill.run()
     [live] = mill.live
     mill.body["spec"]["deletionPolicy"] = "Orphan"
     delete(mill)
     await mill.run()
+    return live
+
+
+async def test_an_orphan_on_demand_stays_at_graph_also_after_a_restart(mill: Mill) -> None:
+    live = await leave_behind(mill)
     del mill.cluster.objects[KEY]
-    await mill.compare()
+    again = mill.restarted()
+    await again.compare()
     assert [each.id for each in mill.live] == [live.id]
+    assert live.expiration > mill.clock.now()
+
+
+async def test_an_orphan_is_taken_over_by_a_new_object_with_the_key_of_today(mill: Mill) -> None:
+    live = await leave_behind(mill)
+    successor = {**mill.body, "metadata": {**mill.body["metadata"], "uid": "uid-new", "finalizers": []}}
+    del successor["metadata"]["deletionTimestamp"], successor["status"]
+    mill.cluster.put(successor)
+    put_key(mill, NEW_SECRET)
+    again = mill.restarted()
+    await again.run()
+    [new] = mill.live
+    assert again.states()["Ready"] == ("True", "Subscribed")
+    assert new.id == again.status["subscriptionId"] != live.id
+    assert new.notification_url == again.status["notificationUrl"]
+    assert new.notification_url.endswith(f"?installation={UID}")
+    assert client_state.verify([NEW_SECRET], new.client_state or "") is not None
+
+
+async def test_an_orphan_is_marked_as_soon_as_graph_can_be_reached_and_let_go_in_the_end(mill: Mill) -> None:
+    await mill.run()
+    [live] = mill.live
+    mill.body["spec"]["deletionPolicy"] = "Orphan"
+    delete(mill)
+    mill.break_graph(status=503)
+    assert await mill.run() == mill.clock.now() + timedelta(seconds=5)
+    assert mill.body["metadata"]["finalizers"]
+    mill.mend_graph()
+    await mill.run()
+    assert mill.body["metadata"]["finalizers"] == []
+    assert "orphaned=true" in live.notification_url
+
+
+async def test_an_orphan_that_cannot_be_marked_holds_nobody_up(mill: Mill) -> None:
+    await mill.run()
+    mill.body["spec"]["deletionPolicy"] = "Orphan"
+    delete(mill)
+    mill.break_graph(status=503)
+    mill.clock.turn(minutes=6)
+    await mill.run()
+    assert mill.body["metadata"]["finalizers"] == []
+    assert mill.cluster.events[-1] == "SubscriptionAbandoned"
+
+
+async def test_an_orphan_without_its_add_in_is_let_go_at_once(mill: Mill) -> None:
+    await mill.run()
+    mill.body["spec"]["deletionPolicy"] = "Orphan"
+    delete(mill)
+    del mill.cluster.objects[ADDIN]
+    await mill.run()
+    assert mill.body["metadata"]["finalizers"] == []
 
 
 async def test_a_duplicate_whose_elder_is_gone_unnoticed_takes_over(mill: Mill) -> None:

@@ -1,29 +1,14 @@
 """What Graph cannot change in place: another address, another webhook key; and the sweep afterwards."""
 
-import base64
-
-from operator_.mill import ADDIN, BEN, KEY, SECRET, UID, Mill, add_ben, settings
+from operator_.mill import ADDIN, BEN, KEY, NEW_SECRET, SECRET, Mill, add_ben, put_key, settings
 from outlook_addin_core.domain import client_state
 from outlook_addin_core.domain.mailbox import Mailbox
-from outlook_addin_operator.addin.objects import webhook_key
 from outlook_addin_operator.addin.objects.deployment import CONFIG_HASH
 from outlook_addin_operator.addin.plan import config_hash
-from outlook_addin_operator.addin.spec import Owner, view
+from outlook_addin_operator.addin.spec import view
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.keys import Key
 from outlook_addin_sandbox.serving import Fault
-
-NEW_SECRET = bytes(range(1, 33))
-
-
-def put_key(mill: Mill, key: bytes, previous: bytes | None = None) -> None:
-    def encoded(value: bytes) -> str:
-        text = webhook_key.build(Owner("addin", "bank", UID), value)["stringData"]["key"]
-        return base64.b64encode(text.encode()).decode()
-
-    secret = mill.cluster.objects[Key("Secret", "bank", "addin-webhook-key")]
-    secret["data"] = {"key": encoded(key), **({"previous": encoded(previous)} if previous else {})}
-    mill.clock.turn(minutes=1)  # for as long as what was read may be used again
 
 
 async def roll_out(mill: Mill) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from outlook_addin_core.clients.errors import (
     ClientError,
@@ -25,6 +27,9 @@ from outlook_addin_operator.subscription.failures import ClaimedElsewhereError
 
 PROMPT: Final = (0.5, 1.0, 2.0)
 """Seconds between the attempts to make at once what was just deleted."""
+
+
+_ORPHANED: Final = "orphaned"
 
 
 class LostError(Exception):
@@ -137,6 +142,12 @@ class Seat:
         await self._permit()
         await self.api.delete(subscription_id)
 
+    async def orphan(self, subscription_id: str, notification_url: str) -> None:
+        """Mark the subscription as left behind on purpose, where every later operator sees it: at itself."""
+        await self._permit()
+        with suppress(NotFound):
+            await self.api.set_notification_url(subscription_id, orphaned_url(notification_url))
+
     async def _permit(self) -> None:
         """Wait for our turn; whoever lost the Lease meanwhile writes nothing."""
         await self.throttle.acquire()
@@ -175,4 +186,20 @@ def _may_pass(cause: BaseException | None) -> bool:
 
 def is_ours(found: Subscription, installation: str) -> bool:
     """Tell whether a Graph subscription was made by this installation."""
-    return found.notification_url.endswith(f"installation={installation}")
+    return _parameter(found, "installation") == installation
+
+
+def is_orphaned(found: Subscription) -> bool:
+    """Tell whether a Graph subscription was left behind on purpose."""
+    return _parameter(found, _ORPHANED) is not None
+
+
+def orphaned_url(notification_url: str) -> str:
+    """Return the notification URL that says so."""
+    suffix = f"&{_ORPHANED}=true"
+    return notification_url.removesuffix(suffix) + suffix
+
+
+def _parameter(found: Subscription, name: str) -> str | None:
+    values = parse_qs(urlsplit(found.notification_url).query).get(name)
+    return values[0] if values else None

@@ -29,7 +29,15 @@ from outlook_addin_operator.subscription.plan import LOOK_AGAIN, Action, Decisio
 PASSING: Final = frozenset({"GraphError", "GraphUnreachable", "Subscribed", "Throttled", "TokenRejected"})
 """Reasons that go away with an outage; who is still subscribed only waits for the next attempt to renew."""
 
+_ENDS = frozenset({Action.DELETE, Action.ORPHAN, Action.RELEASE, Action.ABANDON})
 _ATTEMPTS = frozenset({Action.CREATE, Action.RENEW, Action.MOVE, Action.REPLACE, Action.CHECK})
+
+
+_UNDELETED: Final = "The Graph subscription could not be deleted in time; it runs out within seven days."
+_UNMARKED: Final = (
+    "The Graph subscription could not be marked as left behind in time; the next comparison with Graph may "
+    "remove it before it runs out."
+)
 
 
 class SubscriptionReconciler:
@@ -75,7 +83,7 @@ class SubscriptionReconciler:
         decision = decide(observed, now)
         if decision.action in _ATTEMPTS:
             return await self._attempt(observed, decision)
-        if decision.action in {Action.DELETE, Action.RELEASE, Action.ABANDON}:
+        if decision.action in _ENDS:
             return await self._let_go(observed, decision)
         if decision.action is Action.RETIRE:
             await self._retire(observed, key)
@@ -156,11 +164,11 @@ class SubscriptionReconciler:
         known = observed.memory.subscription_id
         if decision.action is Action.DELETE and known is not None and not await self._delete(observed, known):
             return decision.next_time
+        if decision.action is Action.ORPHAN and known is not None and not await self._orphan(observed, known):
+            return decision.next_time
         if decision.action is Action.ABANDON:
-            message = "The Graph subscription could not be deleted in time; it runs out within seven days."
+            message = _UNMARKED if observed.orphaned else _UNDELETED
             await self._recorder.record(observed.body, [Note("SubscriptionAbandoned", message, warning=True)])
-        if observed.body["spec"].get("deletionPolicy") == "Orphan" and observed.addin is not None:
-            self._agenda.spare(_addin_key(observed), observed.mailbox.user_id)
         rest = [item for item in observed.body["metadata"]["finalizers"] if item != FINALIZER]
         await self._cluster.set_finalizers(observed.body, rest)
         return None
@@ -176,6 +184,14 @@ class SubscriptionReconciler:
             return False
         try:
             await self._seat(observed).delete(subscription_id)
+        except (ClientError, ssl.SSLError):
+            return False
+        return True
+
+    async def _orphan(self, observed: Observed, subscription_id: str) -> bool:
+        """Mark a Graph subscription as left behind if that is possible now."""
+        try:
+            await self._seat(observed).orphan(subscription_id, observed.memory.notification_url or "")
         except (ClientError, ssl.SSLError):
             return False
         return True
