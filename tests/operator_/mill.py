@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outlook_addin_operator.addin.objects import webhook_key
+from outlook_addin_operator.addin.reconciler import AddinReconciler
 from outlook_addin_operator.addin.spec import Owner
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.cluster import Cluster
@@ -85,10 +86,17 @@ class MemoryCluster(Cluster):
         found = [
             body for key, body in self.objects.items() if key.kind == kind and key.namespace == namespace
         ]
-        return [copy.deepcopy(body) for body in found if wanted.items() <= body["spec"].items()]
+        return [copy.deepcopy(body) for body in found if wanted.items() <= body.get("spec", {}).items()]
 
     async def annotate(self, key: Key, annotations: Mapping[str, str]) -> None:
         self.objects[key]["metadata"].setdefault("annotations", {}).update(annotations)
+
+    async def apply(self, body: Object) -> Object:
+        live = self.objects.get(Key(body["kind"], "bank", body["metadata"]["name"]), {})
+        metadata = {**live.get("metadata", {}), **body["metadata"]}
+        applied = {**live, **copy.deepcopy(body), "metadata": metadata}
+        self.put(applied)
+        return copy.deepcopy(applied)
 
     async def delete(self, key: Key) -> None:
         body = self.objects[key]
@@ -138,6 +146,9 @@ class Mill:
             "fence": self._fence,
         }
         self.reconciler = SubscriptionReconciler(**shared, recorder=Recorder(self.cluster, clock, "test"))
+        own = {name: shared[name] for name in ("cluster", "credentials", "inventory", "agenda", "clock")}
+        recorder = Recorder(self.cluster, clock, "test")
+        self.addins = AddinReconciler(**own, recorder=recorder, web_image="web:1", graph=self.graph)
         self.slept: list[float] = []
         self.inspector = Inspector(**shared, interval=3600.0, sleep=self._sleep)
 
@@ -155,6 +166,12 @@ class Mill:
 
     async def run(self, key: Key = KEY) -> datetime | None:
         return await self.reconciler.reconcile(key)
+
+    async def run_addin(self) -> dict[str, tuple[str, str]]:
+        """Reconcile the OutlookAddin; returns its conditions."""
+        await self.addins.reconcile(ADDIN)
+        conditions = self.cluster.objects[ADDIN]["status"]["conditions"]
+        return {item["type"]: (item["status"], item["reason"]) for item in conditions}
 
     async def compare(self) -> None:
         """Show the operator what there is, and have it compare that with Graph."""
@@ -226,6 +243,7 @@ def _objects(world: World, origin: str) -> list[Object]:
         "proxy": {"caBundleRef": {"name": "ca"}},
     }
     agent = world.agents[0]
+    owned = {"ownerReferences": [{"kind": "OutlookAddin", "uid": UID, "controller": True}]}
     key = webhook_key.build(Owner("addin", "bank", UID), SECRET)["stringData"]
     available = {"availableReplicas": 1, "conditions": [{"type": "Available", "status": "True"}]}
     place = {"addinRef": {"name": "addin"}, "tenantId": agent.tenant_id, "userId": agent.user_id}
@@ -238,9 +256,9 @@ def _objects(world: World, origin: str) -> list[Object]:
         {"apiVersion": group, "kind": "OutlookAddin", "metadata": meta("addin"), "spec": spec},
         {"apiVersion": group, "kind": "CalendarSubscription", "metadata": meta("anna"), "spec": place},
         {"kind": "Secret", "metadata": meta("outlook-addin-secrets"), "data": encoded(names)},
-        {"kind": "Secret", "metadata": meta("addin-webhook-key"), "data": encoded(key)},
+        {"kind": "Secret", "metadata": meta("addin-webhook-key", **owned), "data": encoded(key)},
         {"kind": "ConfigMap", "metadata": meta("ca"), "data": {"ca.crt": world.ca_bundle.read_text()}},
-        {"kind": "Deployment", "metadata": meta("addin"), "status": available},
+        {"kind": "Deployment", "metadata": meta("addin", **owned), "status": available},
     ]
 
 

@@ -44,7 +44,7 @@ async def test_an_outlook_addin_becomes_a_running_web_server_and_says_so(
     status = body["status"]
     assert status["manifestUrl"] == f"{body['spec']['deploymentUrl']}/addin/manifest.xml"
     assert status["readyReplicas"] == 1
-    assert condition(body, "CredentialsValid") == ("True", "SecretComplete")
+    assert condition(body, "CredentialsValid") == ("True", "Accepted")
     assert condition(body, "Stalled") is None
     for kind in ("deployment", "service", "serviceaccount", "rolebinding"):
         child = await here.get(kind, "desk")
