@@ -21,6 +21,7 @@ from outlook_addin_core.domain.clock import Clock
 from outlook_addin_operator.addin.spec import AddinView
 from outlook_addin_operator.credentials import Credentials, TokenRequester
 from outlook_addin_operator.ratelimit import Throttle
+from outlook_addin_operator.subscription.replacements import Replacements
 
 RETIREMENT: Final = 300.0
 """Seconds that a replaced client lives on, for calls that still use it."""
@@ -33,6 +34,7 @@ class GraphAccess:
     subscriptions: GraphSubscriptions
     applications: GraphApplications
     throttle: Throttle
+    replacements: Replacements
     client: httpx2.AsyncClient
     tokens: TokenSource
     fingerprint: str
@@ -55,6 +57,7 @@ class GraphAccessCache:
         self._observe = observe
         self._entries: dict[tuple[str, str], GraphAccess] = {}
         self._throttles: dict[tuple[str, str], Throttle] = {}
+        self._replacements: dict[tuple[str, str], Replacements] = {}
         self._retired: list[tuple[float, GraphAccess]] = []
         self._folder = Path(tempfile.mkdtemp(prefix="outlook-addin-ca-"))
 
@@ -115,7 +118,8 @@ class GraphAccessCache:
         throttle = self._throttles.setdefault((config.client_id, tenant_id), Throttle(self._clock))
         subscriptions = GraphSubscriptions(client, tokens, observe=self._observe)
         applications = GraphApplications(client, tokens, observe=self._observe)
-        return GraphAccess(subscriptions, applications, throttle, client, tokens, fingerprint)
+        replacements = self._replacements.setdefault((config.client_id, tenant_id), Replacements(self._clock))
+        return GraphAccess(subscriptions, applications, throttle, replacements, client, tokens, fingerprint)
 
     def _bundle(self, pem: str | None) -> Path | None:
         """Return a file with the certificates: TLS libraries read authorities from files."""

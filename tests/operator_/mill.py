@@ -145,7 +145,9 @@ class Mill:
             "clock": clock,
             "fence": self._fence,
         }
-        self.reconciler = SubscriptionReconciler(**shared, recorder=Recorder(self.cluster, clock, "test"))
+        self.reconciler = SubscriptionReconciler(
+            **shared, recorder=Recorder(self.cluster, clock, "test"), sleep=self._let_pass
+        )
         own = {name: shared[name] for name in ("cluster", "credentials", "inventory", "agenda", "clock")}
         recorder = Recorder(self.cluster, clock, "test")
         self.addins = AddinReconciler(**own, recorder=recorder, web_image="web:1", graph=self.graph)
@@ -188,6 +190,10 @@ class Mill:
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+
+    async def _let_pass(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.turn(seconds=seconds)
 
     @property
     def body(self) -> dict[str, Any]:

@@ -55,6 +55,11 @@ def failure(error: ClientError | ClaimedElsewhereError) -> Failure:
     return replace(found, accepted=error.operation.startswith("graph."))
 
 
+def is_handshake(error: Exception) -> bool:
+    """Tell whether Graph did not get its validation token back from our endpoint."""
+    return isinstance(error, Rejected) and (error.code or "").lower() in _HANDSHAKE
+
+
 def _refused(error: ClientError) -> Failure:
     remedy = error.remedy if isinstance(error, CredentialsRefused) else "check the Secret"
     message = f"Microsoft Entra refuses the credentials: {remedy}.{_code(error)}"
@@ -81,7 +86,7 @@ def _not_found(error: ClientError) -> Failure:
 
 
 def _rejected(error: ClientError) -> Failure:
-    if (error.code or "").lower() in _HANDSHAKE:
+    if is_handshake(error):
         return Failure(
             "NotificationUrlRefused",
             "Microsoft Graph did not get its validation token back from the web server; make "

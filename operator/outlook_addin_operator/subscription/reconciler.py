@@ -1,7 +1,8 @@
 """Brings one CalendarSubscription to where it belongs: gather, plan, apply, status."""
 
+import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from outlook_addin_operator.subscription.gather import gather
 from outlook_addin_operator.subscription.memory import Memory
 from outlook_addin_operator.subscription.observed import Observed
 from outlook_addin_operator.subscription.plan import LOOK_AGAIN, Action, Decision, decide, due_of
+from outlook_addin_operator.subscription.replacements import POSTPONED, PostponedError
 
 PASSING: Final = frozenset({"GraphError", "GraphUnreachable", "Subscribed", "Throttled", "TokenRejected"})
 """Reasons that go away with an outage; who is still subscribed only waits for the next attempt to renew."""
@@ -45,6 +47,7 @@ class SubscriptionReconciler:
 
     Args:
         fence: Asked before every write at Graph; raises what stops it.
+        sleep: Replaced in tests.
     """
 
     def __init__(  # noqa: PLR0913 - the collaborators, by name
@@ -59,6 +62,7 @@ class SubscriptionReconciler:
         metrics: Metrics,
         clock: Clock,
         fence: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._cluster = cluster
         self._credentials = credentials
@@ -69,6 +73,7 @@ class SubscriptionReconciler:
         self._metrics = metrics
         self._clock = clock
         self._fence = fence
+        self._sleep = sleep
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Look at one CalendarSubscription; returns when to look again."""
@@ -107,6 +112,8 @@ class SubscriptionReconciler:
                 return None
         try:
             found = await self._call(observed, decision.action)
+        except PostponedError:
+            return self._clock.now() + timedelta(seconds=POSTPONED)
         except (ClientError, ClaimedElsewhereError, LostError, ssl.SSLError) as error:
             return await self._failed(observed, error)
         renewed = decision.action is not Action.CHECK or found.id != observed.memory.subscription_id
@@ -218,7 +225,9 @@ class SubscriptionReconciler:
             now=self._clock.now(),
             clock=self._clock,
             fence=self._fence,
+            replacements=access.replacements,
             replaced=self._metrics.replacement_gap.observe,
+            sleep=self._sleep,
         )
 
     async def _write(self, observed: Observed, desired: Mapping[str, Any]) -> None:
