@@ -139,6 +139,7 @@ class Inspector:
         await self._remove(findings, key, tenant_id, access)
 
     async def _list(self, access: GraphAccess) -> list[Subscription]:
+        await self._sleep(1.0)
         found: list[Subscription] = []
         async for item in access.subscriptions.list():
             found.append(item)
