@@ -39,7 +39,6 @@ class Agenda:
         self._retry: set[Key] = set()
         self._check: set[Key] = set()
         self._sweeps: set[Key] = set()
-        self._spared: dict[Key, set[str]] = {}
         self.leading = True
         """Whether this process does the work; if not, due times follow what the one that does has written."""
 
@@ -134,14 +133,6 @@ class Agenda:
         """Return, once, the OutlookAddins whose mailboxes are to be swept."""
         wanted, self._sweeps = self._sweeps, set()
         return wanted
-
-    def spare(self, addin: Key, user_id: str) -> None:
-        """Take note that a Graph subscription was left behind on purpose."""
-        self._spared.setdefault(addin, set()).add(user_id.lower())
-
-    def spared(self, addin: Key) -> frozenset[str]:
-        """Return whose Graph subscriptions were left behind on purpose; a restart forgets it."""
-        return frozenset(self._spared.get(addin, ()))
 
     def _note(self, key: Key, due: datetime | None) -> None:
         if due is not None and self.leading:

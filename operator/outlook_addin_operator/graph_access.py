@@ -18,9 +18,11 @@ from outlook_addin_core.clients.graph_subscriptions import GraphSubscriptions
 from outlook_addin_core.clients.http import TIMEOUT, make_client, trust
 from outlook_addin_core.clients.tokens import TokenSource
 from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.token_bucket import TokenBucket
 from outlook_addin_operator.addin.spec import AddinView
 from outlook_addin_operator.credentials import Credentials, TokenRequester
-from outlook_addin_operator.ratelimit import Throttle
+from outlook_addin_operator.ratelimit import ALL_TENANTS_BURST, ALL_TENANTS_RATE, Throttle
+from outlook_addin_operator.subscription.replacements import Replacements
 
 RETIREMENT: Final = 300.0
 """Seconds that a replaced client lives on, for calls that still use it."""
@@ -33,6 +35,7 @@ class GraphAccess:
     subscriptions: GraphSubscriptions
     applications: GraphApplications
     throttle: Throttle
+    replacements: Replacements
     client: httpx2.AsyncClient
     tokens: TokenSource
     fingerprint: str
@@ -55,6 +58,8 @@ class GraphAccessCache:
         self._observe = observe
         self._entries: dict[tuple[str, str], GraphAccess] = {}
         self._throttles: dict[tuple[str, str], Throttle] = {}
+        self._all_tenants: dict[str, TokenBucket] = {}
+        self._replacements: dict[tuple[str, str], Replacements] = {}
         self._retired: list[tuple[float, GraphAccess]] = []
         self._folder = Path(tempfile.mkdtemp(prefix="outlook-addin-ca-"))
 
@@ -112,10 +117,16 @@ class GraphAccessCache:
             transport=httpx2.HTTPTransport(verify=context, proxy=entra_proxy) if entra_proxy else None,
             observe=self._observe,
         )
-        throttle = self._throttles.setdefault((config.client_id, tenant_id), Throttle(self._clock))
+        throttle = self._throttles.setdefault((config.client_id, tenant_id), self._throttle(config.client_id))
         subscriptions = GraphSubscriptions(client, tokens, observe=self._observe)
         applications = GraphApplications(client, tokens, observe=self._observe)
-        return GraphAccess(subscriptions, applications, throttle, client, tokens, fingerprint)
+        replacements = self._replacements.setdefault((config.client_id, tenant_id), Replacements(self._clock))
+        return GraphAccess(subscriptions, applications, throttle, replacements, client, tokens, fingerprint)
+
+    def _throttle(self, client_id: str) -> Throttle:
+        """Return a tenant's limit, which knows the one over all tenants of the app registration."""
+        every = TokenBucket(self._clock, ALL_TENANTS_RATE, ALL_TENANTS_BURST)
+        return Throttle(self._clock, shared=self._all_tenants.setdefault(client_id, every))
 
     def _bundle(self, pem: str | None) -> Path | None:
         """Return a file with the certificates: TLS libraries read authorities from files."""

@@ -24,6 +24,7 @@ class SubscriptionEntry:
         age: Sorts older objects first.
         notification_url: Where its Graph subscription sends notifications; empty if it has none.
         key_id: Which webhook key that carries; empty if that is not known.
+        refused: Whether Entra refused the credentials at the last attempt.
     """
 
     key: Key
@@ -37,12 +38,14 @@ class SubscriptionEntry:
     expiration: datetime | None
     deleting: bool
     key_id: str
+    refused: bool
 
     @classmethod
     def of(cls, key: Key, body: Mapping[str, Any]) -> "SubscriptionEntry":
         """Take note of an object."""
         spec, status = body["spec"], body.get("status") or {}
         ready = find(status.get("conditions") or (), "Ready")
+        credentials = find(status.get("conditions") or (), "CredentialsValid")
         is_ready = ready is not None and ready["status"] == "True"
         return cls(
             key=key,
@@ -58,6 +61,7 @@ class SubscriptionEntry:
             expiration=parse_time(status.get("expirationTime")),
             deleting=is_deleting(body),
             key_id=intern(status.get("webhookKeyId") or ""),
+            refused=credentials is not None and credentials["reason"] == "CredentialsRefused",
         )
 
 

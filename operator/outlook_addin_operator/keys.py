@@ -9,6 +9,7 @@ SUBSCRIPTION: Final = "CalendarSubscription"
 
 FINALIZER: Final = "outlook-addin.dev/cleanup"
 ADOPT: Final = "outlook-addin.dev/adopt"
+APPLIED: Final = "outlook-addin.dev/applied"
 RENEW_REQUESTED: Final = "outlook-addin.dev/renew-requested"
 
 FIELD_MANAGER: Final = "outlook-addin-operator"

@@ -13,6 +13,10 @@ from typing import Final
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.token_bucket import TokenBucket
 
+ALL_TENANTS_RATE: Final = 96.0
+ALL_TENANTS_BURST: Final = 20
+"""Over all tenants an app may write 2,000 times in 20 s; 20 and 96 a second make 1,940."""
+
 LONGEST_REST: Final = 120.0
 RELIEF_PAUSE: Final = 30.0
 
@@ -23,6 +27,7 @@ class Throttle:
     Args:
         rate: Calls per second.
         burst: How many may go at once.
+        shared: A limit over all tenants, which every call counts for, too.
         sleep: Replaced in tests.
     """
 
@@ -32,10 +37,12 @@ class Throttle:
         *,
         rate: float = 24.0,
         burst: int = 5,
+        shared: TokenBucket | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._clock = clock
         self._bucket = TokenBucket(clock, rate, burst)
+        self._shared = shared
         self._sleep = sleep
         self._resting_until = clock.monotonic()
         self._troubled = False
@@ -64,7 +71,8 @@ class Throttle:
         return True
 
     async def acquire(self) -> None:
-        """Take one token; waits for it in the order of asking."""
-        delay = self._bucket.reserve()
-        if delay > 0:
-            await self._sleep(delay)
+        """Take one token; waits for it in the order of asking, then for the one over all tenants."""
+        for bucket in (self._bucket, self._shared):
+            delay = bucket.reserve() if bucket is not None else 0.0
+            if delay > 0:
+                await self._sleep(delay)

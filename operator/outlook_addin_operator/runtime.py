@@ -67,7 +67,7 @@ class Runtime:
         self.namespace = settings.namespace or client.config.namespace
         self._clock = clock
         self._watch = WatchAge(clock) if settings.sees_lease else None
-        self._schedule = Schedule(self._urgency)
+        self._schedule = Schedule(self._urgency, group=self._tenant, limit=settings.workers)
         self.metrics.scheduled.set_function(lambda: len(self._schedule))
         self._inventory = Inventory()
         self._graph = GraphAccessCache(clock, self.metrics.observe_request)
@@ -185,6 +185,11 @@ class Runtime:
             return 0.0
         entry = self._inventory.subscription(key)
         return entry.expiration.timestamp() if entry is not None and entry.expiration else None
+
+    def _tenant(self, key: Key) -> str | None:
+        """One tenant, whose requests may be slow, does not get all workers."""
+        entry = self._inventory.subscription(key)
+        return entry.mailbox[0] if entry is not None else None
 
     async def _reconcile(self, key: Key) -> datetime | None:
         try:

@@ -4,16 +4,26 @@ Tens of thousands of objects are waited for by one dict and one heap instead of 
 whose time is no longer the dict's is stale and is skipped when it comes up. What is due moves to a second
 heap, which is in the order of urgency: after an outage, whoever expires first comes first. A key that is
 being worked on is not handed out a second time; what wakes it meanwhile counts when the work is done.
+
+What is due waits in one line per group, so that a group whose work is slow cannot take all workers: it may
+take one more only while it has fewer than twice as many as are free: the dynamic threshold by which switches
+share their buffers. Of 16, one group gets eleven at most, and two that are equally urgent seven and six.
 """
 
 import heapq
+import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
+from operator import itemgetter
+from typing import TypeAlias
 
 from outlook_addin_operator.keys import Key
 
 _SLACK = 64
+
+_Entry: TypeAlias = tuple[float, int, Key]
 
 
 class Schedule:
@@ -21,14 +31,26 @@ class Schedule:
 
     Args:
         urgency: By when, as a timestamp, something that is due should be done; None for since it is due.
+        group: Whose key it is; keys of the group None may take every worker.
+        limit: How many may run at once; None for no limit.
     """
 
-    def __init__(self, urgency: Callable[[Key], float | None] = lambda _key: None) -> None:
+    def __init__(
+        self,
+        urgency: Callable[[Key], float | None] = lambda _key: None,
+        *,
+        group: Callable[[Key], str | None] = lambda _key: None,
+        limit: int | None = None,
+    ) -> None:
         self._urgency = urgency
+        self._group = group
+        self._limit = limit
         self._ready: dict[Key, int] = {}
-        self._ready_heap: list[tuple[float, int, Key]] = []
+        self._lines: dict[str | None, list[_Entry]] = {}
+        self._groups: dict[Key, str | None] = {}
+        self._shares: Counter[str | None] = Counter()
         self._due: dict[Key, float] = {}
-        self._heap: list[tuple[float, int, Key]] = []
+        self._heap: list[_Entry] = []
         self._running: dict[Key, float | None] = {}
         self._order = count()
 
@@ -74,24 +96,26 @@ class Schedule:
             self._running[key] = None
 
     def pop(self, now: datetime) -> Key | None:
-        """Hand out the most urgent of the keys that are due, if one is due; it runs until ``done``."""
+        """Hand out the most urgent of the keys that are due and may run; it runs until ``done``."""
         self._promote(now.timestamp())
-        while self._ready_heap:
-            _, number, key = heapq.heappop(self._ready_heap)
-            if self._ready.get(key) != number:
-                continue
+        while (line := self._next_line()) is not None:
+            group, waiting = line
+            _, _, key = heapq.heappop(waiting)
             del self._ready[key]
             if self._due[key] > now.timestamp():  # the clock was set back
                 self._set(key, self._due[key])
                 continue
             del self._due[key]
             self._running[key] = None
+            self._groups[key] = group
+            self._shares[group] += 1
             return key
         return None
 
     def done(self, key: Key, next_time: datetime | None) -> None:
         """Take a key back, to be looked at again at the given time or when it was woken meanwhile."""
         woken = self._running.pop(key, None)
+        self._shares -= Counter([self._groups.pop(key, None)])
         times = [next_time.timestamp()] if next_time is not None else []
         if woken is not None:
             times.append(woken)
@@ -105,6 +129,11 @@ class Schedule:
         if self._heap:
             moments.append(self._heap[0][0])
         return datetime.fromtimestamp(min(moments), UTC) if moments else None
+
+    def next_timer(self) -> datetime | None:
+        """Return when a key becomes due that is not due yet, if any does: ``pop`` is of no use before."""
+        self._skip_stale()
+        return datetime.fromtimestamp(self._heap[0][0], UTC) if self._heap else None
 
     def oldest(self, now: datetime) -> float:
         """Return for how many seconds the key that is due longest has been waiting; 0 if none is due."""
@@ -123,8 +152,32 @@ class Schedule:
             due, number, key = heapq.heappop(self._heap)
             urgency = self._urgency(key)
             self._ready[key] = number
-            heapq.heappush(self._ready_heap, (due if urgency is None else urgency, number, key))
+            line = self._lines.setdefault(self._group(key), [])
+            heapq.heappush(line, (due if urgency is None else urgency, number, key))
             self._skip_stale()
+
+    def _next_line(self) -> tuple[str | None, list[_Entry]] | None:
+        """Return the line whose first key is the most urgent of those that may take a worker."""
+        free = math.inf if self._limit is None else self._limit - len(self._running)
+        heads = [
+            (head, group)
+            for group in [*self._lines]
+            if (head := self._head(group)) and (group is None or self._shares[group] < 2 * free)
+        ]
+        if not heads:
+            return None
+        _, group = min(heads, key=itemgetter(0))
+        return group, self._lines[group]
+
+    def _head(self, group: str | None) -> _Entry | None:
+        """Return the first in a group's line, past those who left it."""
+        line = self._lines[group]
+        while line and self._ready.get(line[0][2]) != line[0][1]:
+            heapq.heappop(line)
+        if not line:
+            del self._lines[group]
+            return None
+        return line[0]
 
     def _set(self, key: Key, moment: float) -> None:
         self._due[key] = moment

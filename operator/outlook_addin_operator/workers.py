@@ -99,7 +99,7 @@ class Workers:
         return None
 
     async def _sleep(self) -> None:
-        due = self._schedule.next_due()
+        due = self._schedule.next_timer()
         seconds = LONGEST_SLEEP
         if due is not None:
             seconds = min(seconds, max(0.0, (due - self._clock.now()).total_seconds()))

@@ -18,9 +18,10 @@ import httpx2
 import pytest
 from aiohttp import web
 
+from operator_.mill import Mill, TurnedClock
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.errors import KubectlError
-from outlook_addin_sandbox.world import World
+from outlook_addin_sandbox.world import World, WorldSettings
 
 ROOT = Path(__file__).parents[2]
 SYSTEM = "outlook-addin-system"
@@ -315,3 +316,18 @@ def subscription(world: World) -> Callable[..., dict[str, Any]]:
         }
 
     return build
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    """A clock that goes when the test turns it."""
+    return TurnedClock()
+
+
+@pytest.fixture
+async def mill(clock: TurnedClock, endpoint: str) -> AsyncIterator[Mill]:
+    """A mailbox, its OutlookAddin, and what keeps it subscribed."""
+    async with World.start(WorldSettings(now=clock.now)) as world:
+        mill = Mill(world, clock, endpoint)
+        yield mill
+        await mill.aclose()

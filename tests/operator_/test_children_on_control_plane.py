@@ -173,7 +173,7 @@ async def test_what_others_add_to_a_child_stays(here: Here, addin: Build) -> Non
     }
     service = await here.get("service", "desk")
     assert service is not None
-    assert service["metadata"]["annotations"] == {"cloud.example/balancer": "inner"}
+    assert service["metadata"]["annotations"]["cloud.example/balancer"] == "inner"
 
 
 async def test_what_an_older_version_named_otherwise_is_removed_and_nothing_else(

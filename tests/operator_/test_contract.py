@@ -3,7 +3,6 @@
 Deliveries, mailboxes and the bare clients stand in ``tests/sync/test_contract*.py``.
 """
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,30 +10,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from operator_.test_life_cycle import ADDIN, annotate, settings, web_server
-from operator_.test_subscription_over_time import KEY, Mill, TurnedClock
+from operator_.mill import ADDIN, KEY, Mill, annotate, settings
+from operator_.web_endpoint import web_server
 from outlook_addin_operator.addin.expiry import Expiry
 from outlook_addin_operator.addin.spec import view
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_sandbox.entra import Secret
 from outlook_addin_sandbox.graph import MailboxState
 from outlook_addin_sandbox.serving import Fault
-from outlook_addin_sandbox.world import GRAPH_ROLES, World, WorldSettings
+from outlook_addin_sandbox.world import GRAPH_ROLES
 
 GUARD = timedelta(minutes=10)
-
-
-@pytest.fixture
-def clock() -> TurnedClock:
-    return TurnedClock()
-
-
-@pytest.fixture
-async def mill(clock: TurnedClock, endpoint: str) -> AsyncIterator[Mill]:
-    async with World.start(WorldSettings(now=clock.now)) as world:
-        mill = Mill(world, clock, endpoint)
-        yield mill
-        await mill.graph.aclose()
 
 
 def switch(mill: Mill, **switches: Any) -> None:

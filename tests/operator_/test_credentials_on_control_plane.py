@@ -187,5 +187,11 @@ async def test_a_tenant_that_took_its_consent_back_leaves_the_other_alone(
     )
     assert "let its administrator consent, check clientId. (Code AADSTS700016.)" in message(body, "Ready")
     await here.until("csub", "desk-0", is_subscribed)
+    parent = await here.until(
+        "oaddin", "desk", lambda body: condition(body, "CredentialsValid") == ("False", "CredentialsRefused")
+    )
+    assert world.other_tenant_id in message(parent, "CredentialsValid")
+    assert world.tenant_id not in message(parent, "CredentialsValid")
+    assert condition(parent, "Ready") == ("True", "Available")
     await here.apply(subscription(2))
     await here.until("csub", "desk-2", is_subscribed)

@@ -3,28 +3,13 @@
 Their other defects stand in ``tests/sync/test_peers.py``.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
-from operator_.test_life_cycle import annotate, delete, settings
-from operator_.test_subscription_over_time import Mill, TurnedClock
+from operator_.mill import Mill, annotate, delete, settings
 from outlook_addin_sandbox.serving import Fault
-from outlook_addin_sandbox.world import World, WorldSettings
-
-
-@pytest.fixture
-def clock() -> TurnedClock:
-    return TurnedClock()
-
-
-@pytest.fixture
-async def mill(clock: TurnedClock, endpoint: str) -> AsyncIterator[Mill]:
-    async with World.start(WorldSettings(now=clock.now)) as world:
-        mill = Mill(world, clock, endpoint)
-        yield mill
-        await mill.graph.aclose()
 
 
 async def lose_an_answer(mill: Mill) -> None:

@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -123,3 +124,67 @@ def test_what_waits_for_a_worker_can_be_forgotten_put_off_and_woken() -> None:
     assert [schedule.pop(at(5)) for _ in range(2)] == [key("woken"), None]
     assert schedule.pop(at(50)) == key("put off")
     assert len(schedule) == 0
+
+
+def crowd(*tenants: str, each: int = 40) -> Schedule:
+    """Return a schedule of 16 workers in which many keys of each tenant are due."""
+    schedule = Schedule(group=lambda key: key.name.split("-")[0] if "-" in key.name else None, limit=16)
+    for number in range(each):
+        for tenant in tenants:
+            schedule.wake(key(f"{tenant}-{number}"), at(0))
+    return schedule
+
+
+def drain(schedule: Schedule, second: float = 1) -> Counter[str]:
+    """Hand out whatever may run; returns how many each tenant got."""
+    taken: Counter[str] = Counter()
+    while (found := schedule.pop(at(second))) is not None:
+        taken[found.name.split("-")[0]] += 1
+    return taken
+
+
+def test_one_slow_tenant_leaves_workers_to_others_who_come_later() -> None:
+    schedule = crowd("slow")
+    assert drain(schedule) == {"slow": 11}
+    schedule.wake(key("quick-0"), at(1))
+    schedule.wake(key("quick-1"), at(1))
+    assert drain(schedule) == {"quick": 2}
+    schedule.done(key("quick-0"), None)
+    schedule.done(key("quick-1"), None)
+    assert drain(schedule) == {}
+    schedule.done(key("slow-0"), None)
+    assert drain(schedule) == {"slow": 1}
+
+
+def test_tenants_that_wait_together_share_and_leave_some() -> None:
+    assert sorted(drain(crowd("a", "b")).values()) == [6, 7]
+    third = crowd("a", "b")
+    drain(third)
+    third.wake(key("c-0"), at(1))
+    assert drain(third) == {"c": 1}
+
+
+def test_what_belongs_to_no_tenant_may_take_what_is_left() -> None:
+    schedule = crowd("slow")
+    for number in range(5):
+        schedule.wake(key(f"addin{number}"), at(0.5))
+    assert sum(drain(schedule).values()) == 16
+
+
+def test_a_tenant_that_has_its_share_wakes_nobody_before_one_of_its_own_is_done() -> None:
+    schedule = crowd("slow")
+    drain(schedule)
+    assert schedule.next_timer() is None
+    schedule.wake(key("quick-0"), at(50))
+    assert schedule.next_timer() == at(50)
+    assert schedule.next_due() == at(0)
+
+
+def test_a_single_worker_works_for_everybody() -> None:
+    schedule = Schedule(group=lambda _key: "slow", limit=1)
+    schedule.wake(KEYS[0], at(0))
+    schedule.wake(KEYS[1], at(0))
+    assert schedule.pop(at(1)) == KEYS[0]
+    assert schedule.pop(at(1)) is None
+    schedule.done(KEYS[0], None)
+    assert schedule.pop(at(1)) == KEYS[1]

@@ -168,7 +168,7 @@ ROWS: list[tuple[str, Observed, Action, str]] = [
     (
         "deletion leaves an orphan on demand",
         observe(live(), metadata=deleted(timedelta()), spec={"deletionPolicy": "Orphan"}),
-        Action.RELEASE,
+        Action.ORPHAN,
         "",
     ),
     ("deletion has nothing to do", observe(metadata=deleted(timedelta())), Action.RELEASE, ""),

@@ -149,3 +149,26 @@ async def test_a_stop_finishes_what_is_under_way_and_begins_nothing() -> None:
     async with asyncio.timeout(5):
         await task
     assert done == [GOOD]
+
+
+async def test_a_tenant_whose_requests_hang_holds_up_no_other() -> None:
+    hung, done = asyncio.Event(), list[str]()
+
+    async def reconcile(key: Key) -> datetime | None:
+        if key.name.startswith("slow"):
+            await hung.wait()
+        done.append(key.name)
+        return None
+
+    schedule = Schedule(group=lambda key: key.name.split("-")[0], limit=16)
+    workers = Workers(schedule, reconcile, SystemClock(), limit=16)
+    async with working(workers):
+        for number in range(40):
+            workers.wake(Key("CalendarSubscription", "bank", f"slow-{number}"), now())
+        await until(lambda: schedule.running == 11)
+        for number in range(20):
+            workers.wake(Key("CalendarSubscription", "bank", f"quick-{number}"), now())
+        await until(lambda: len(done) == 20)
+        assert schedule.running == 11
+        hung.set()
+        await until(lambda: len(done) == 60)

@@ -1,8 +1,10 @@
 """Carries out a plan. One object that is refused does not hold back the others."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from outlook_addin_operator.addin.drift import is_applied, marked
 from outlook_addin_operator.addin.plan import Plan
 from outlook_addin_operator.cluster import Cluster, ClusterError, ConflictError, ImmutableError
 from outlook_addin_operator.keys import Object, key_of
@@ -16,7 +18,7 @@ class Applied:
     """What came of a plan.
 
     Args:
-        objects: The applied objects by kind, as they are now.
+        objects: The wanted objects by kind, as they are now.
         errors: What was refused, in the API server's words.
         immutable: The kinds that would have to be made anew, which only a person may decide.
     """
@@ -26,8 +28,13 @@ class Applied:
     immutable: list[str] = field(default_factory=list)
 
 
-async def apply(cluster: Cluster, plan: Plan) -> Applied:
-    """Create, apply and prune.
+async def apply(cluster: Cluster, plan: Plan, present: Mapping[str, Object]) -> Applied:
+    """Create, apply and prune; what is as it was applied is not written again.
+
+    Args:
+        cluster: Where.
+        plan: What is wanted.
+        present: What exists, by kind.
 
     Raises:
         ConflictError: Somebody made the webhook key or scaled the Deployment at the same time; read again.
@@ -41,8 +48,12 @@ async def apply(cluster: Cluster, plan: Plan) -> Applied:
         else:
             if exists:
                 raise ConflictError(f"{body['kind']} {body['metadata']['name']} appeared meanwhile")
-    for body in plan.apply:
-        await _apply_one(cluster, body, result)
+    for wanted in plan.apply:
+        body, live = marked(wanted), present.get(wanted["kind"])
+        if live is not None and is_applied(live, body):
+            result.objects[body["kind"]] = live
+        else:
+            await _apply_one(cluster, body, result)
     for child in plan.prune:
         await cluster.delete(key_of(child["kind"], child))
     return result

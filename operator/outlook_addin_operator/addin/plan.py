@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from outlook_addin_core.domain.config import AddinConfig
+from outlook_addin_operator.addin.acceptance import Verdict
 from outlook_addin_operator.addin.objects import (
     autoscaler,
     configmap,
@@ -51,6 +52,7 @@ class Observed:
         children: What exists under the names of its children, by kind.
         unserved: Kinds that the API server does not know.
         expires: When the client secret or certificate ends, if that is known.
+        verdict: What Entra says about the credentials.
         strays: Objects with our labels under names that no child bears any more.
     """
 
@@ -61,6 +63,7 @@ class Observed:
     unserved: frozenset[str] = frozenset()
     strays: Sequence[Object] = ()
     expires: datetime | None = None
+    verdict: Verdict = field(default_factory=Verdict)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.config import ConfigError
 from outlook_addin_operator.addin import gather, status
+from outlook_addin_operator.addin.acceptance import Acceptance
 from outlook_addin_operator.addin.apply import apply
 from outlook_addin_operator.addin.deletion import Deletion
 from outlook_addin_operator.addin.expiry import Expiry
@@ -61,6 +62,7 @@ class AddinReconciler:
         self._web_image = web_image
         self._deletion = Deletion(cluster, agenda, recorder, clock)
         self._expiry = Expiry(graph, clock)
+        self._acceptance = Acceptance(graph, clock)
         self._ends: dict[Key, datetime] = {}
         self._seen: dict[Key, tuple[object, ...]] = {}
 
@@ -70,6 +72,7 @@ class AddinReconciler:
         if body is None:
             self._seen.pop(key, None)
             self._ends.pop(key, None)
+            self._acceptance.forget(key)
             return None
         if is_deleting(body):
             return await self._deletion.reconcile(body)
@@ -105,9 +108,13 @@ class AddinReconciler:
 
     async def _bring_about(self, key: Key, body: Object, meaning: AddinView) -> datetime:
         observed = await gather.gather(self._cluster, self._credentials, body, meaning)
-        observed = replace(observed, expires=await self._expires(key, observed))
+        observed = replace(
+            observed,
+            expires=await self._expires(key, observed),
+            verdict=await self._acceptance.of(meaning, observed.credentials),
+        )
         todo = plan(observed, image=self._web_image, new_key=os.urandom(LENGTH))
-        applied = await apply(self._cluster, todo)
+        applied = await apply(self._cluster, todo, observed.children)
         deployment = applied.objects.get("Deployment") or observed.children.get("Deployment")
         if todo.conflicts:
             deployment = None
@@ -169,6 +176,10 @@ class AddinReconciler:
             return misplaced or (changed and entry.failing)
 
         self._agenda.wake_subscriptions(key, concerned, retry=changed and before is not None)
+        relieved = observed.verdict.relieved
+        self._agenda.wake_subscriptions(
+            key, lambda entry: entry.refused and entry.mailbox[0].lower() in relieved, retry=True
+        )
 
 
 def _pause(observed: Observed, todo: Plan, errors: list[str]) -> timedelta:

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from outlook_addin_core.domain.credential_expiry import step
+from outlook_addin_operator.addin.acceptance import Verdict
 from outlook_addin_operator.addin.health import Health
 from outlook_addin_operator.addin.objects.labels import selector
 from outlook_addin_operator.addin.plan import PARTS, Observed, Plan, names
 from outlook_addin_operator.addin.spec import CredentialsType, admin_consent_urls
 from outlook_addin_operator.inventory import Counts
 from outlook_addin_operator.keys import ADOPT, Key, Object
-from outlook_addin_operator.status import Condition, format_time, render
+from outlook_addin_operator.status import Condition, find, format_time, render
 
 
 @dataclass(frozen=True)
@@ -178,8 +179,29 @@ def _credentials(observed: Observed) -> Condition:
     problem = observed.credentials.problem
     if problem is not None:
         return Condition("CredentialsValid", False, problem.reason, problem.message)
+    if observed.verdict.refused:
+        return Condition("CredentialsValid", False, "CredentialsRefused", _refused(observed.verdict))
+    if observed.verdict.known:
+        return Condition("CredentialsValid", True, "Accepted", "Microsoft Entra accepts the credentials.")
+    before = find((observed.body.get("status") or {}).get("conditions") or (), "CredentialsValid")
+    if before is not None and before["reason"] in _SAID_BY_ENTRA:  # while it cannot be asked, its word counts
+        return Condition("CredentialsValid", before["status"] == "True", before["reason"], before["message"])
     message = f"Secret {observed.view.secret_name} has the keys that are needed."
     return Condition("CredentialsValid", True, "SecretComplete", message)
+
+
+_SAID_BY_ENTRA = frozenset({"Accepted", "CredentialsRefused"})
+_NAMED = 5
+
+
+def _refused(verdict: Verdict) -> str:
+    """Name the remedies, each with the tenants that it helps in; of many tenants only the first."""
+    told = []
+    for remedy, tenants in verdict.refused.items():
+        more = f" and {len(tenants) - _NAMED} more" if len(tenants) > _NAMED else ""
+        word = "tenant" if len(tenants) == 1 else "tenants"
+        told.append(f"in {word} {', '.join(tenants[:_NAMED])}{more}: {remedy}")
+    return f"Microsoft Entra refuses the credentials {' '.join(told)}"[:2000]
 
 
 def _conflict(observed: Observed, kinds: Sequence[str]) -> str:

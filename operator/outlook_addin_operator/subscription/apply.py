@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from outlook_addin_core.clients.errors import (
     ClientError,
@@ -21,10 +23,17 @@ from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_core.domain.renewal import requested_expiration
 from outlook_addin_operator.addin.spec import AddinView
 from outlook_addin_operator.ratelimit import Throttle
-from outlook_addin_operator.subscription.failures import ClaimedElsewhereError
+from outlook_addin_operator.subscription.failures import ClaimedElsewhereError, is_handshake
+from outlook_addin_operator.subscription.replacements import Replacements
 
-PROMPT: Final = (0.5, 1.0, 2.0)
+PROMPT: Final = (0.5, 1.0, 2.0, *(4.0,) * 15)
 """Seconds between the attempts to make at once what was just deleted."""
+
+LONGEST_PROMPT: Final = 60.0
+"""Seconds after which it is left to the ordinary attempts."""
+
+
+_ORPHANED: Final = "orphaned"
 
 
 class LostError(Exception):
@@ -39,6 +48,7 @@ class Seat:
         key: Signs the client state.
         now: When the attempt is made.
         fence: Asked before every write; raises what stops it.
+        replacements: Says whose turn it is to be replaced.
         replaced: Is told the seconds in which there was no subscription, because it had to be replaced.
     """
 
@@ -50,6 +60,7 @@ class Seat:
     now: datetime
     clock: Clock
     fence: Callable[[], None]
+    replacements: Replacements
     replaced: Callable[[float], None]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
@@ -71,16 +82,7 @@ class Seat:
             ClientError: As Graph answers.
         """
         await self._permit()
-        try:
-            return await self.api.create(
-                self.mailbox,
-                notification_url=self.notification_url,
-                lifecycle_url=self.addin.config.lifecycle_url(self.addin.installation),
-                client_state=client_state.issue(self.key, self.mailbox),
-                expiration=self.expiration,
-            )
-        except Conflict as error:
-            return await self._adopt(error.existing_id)
+        return await self._create()
 
     async def renew(self, subscription_id: str) -> Subscription:
         """Renew the subscription; one that is gone is made anew. Raises as ``create`` or LostError."""
@@ -103,33 +105,52 @@ class Seat:
         The notification URL is changed first: if Graph cannot reach the new one, all stays as it was. The
         lifecycle URL moves with it but cannot be changed, so the subscription is then replaced at once.
         """
-        await self._permit()
-        try:
-            await self.api.set_notification_url(subscription_id, self.notification_url)
-        except NotFound:
-            return await self._recreate()
-        return await self.replace(subscription_id)
+        with self.replacements.turn():
+            await self._permit()
+            try:
+                await self.api.set_notification_url(subscription_id, self.notification_url)
+            except NotFound:
+                return await self._recreate()
+            return await self._exchange(subscription_id)
 
     async def replace(self, subscription_id: str) -> Subscription:
         """Make the subscription anew at once, for what Graph cannot change. Raises as ``renew``.
 
-        It is the only gap that is made on purpose: for as long as Graph takes to answer twice.
+        Nothing is deleted while Graph does not even let us read.
         """
-        await self.delete(subscription_id)
+        with self.replacements.turn():
+            try:
+                await self.api.get(subscription_id)
+            except NotFound:
+                return await self._recreate()
+            return await self._exchange(subscription_id)
+
+    async def _exchange(self, subscription_id: str) -> Subscription:
+        """Delete and make anew, the only gap on purpose: for as long as Graph takes to answer twice.
+
+        Both requests get their place before the first one is sent.
+        """
+        await self.throttle.acquire()
+        await self._permit()
+        await self.api.delete(subscription_id)
         began = self.clock.monotonic()
-        made = await self._promptly()
+        made = await self._promptly(began)
         self.replaced(self.clock.monotonic() - began)
         return made
 
-    async def _promptly(self) -> Subscription:
-        """Try a few times in a row what may pass: every second without a subscription counts."""
+    async def _promptly(self, began: float) -> Subscription:
+        """Try for a minute what may pass: every second without a subscription counts."""
+        attempt = self._create
         for pause in PROMPT:
             try:
-                return await self._recreate()
-            except LostError as error:
-                if not _may_pass(error.__cause__):
-                    raise
-                await self.sleep(pause)
+                return await attempt()
+            except (ClientError, ClaimedElsewhereError) as error:
+                wait = max(pause, _wait(error))
+                if not _may_pass(error) or self.clock.monotonic() + wait - began > LONGEST_PROMPT:
+                    self.replacements.failed()
+                    raise LostError from error
+            await self.sleep(wait)
+            attempt = self.create
         return await self._recreate()
 
     async def delete(self, subscription_id: str) -> None:
@@ -137,10 +158,30 @@ class Seat:
         await self._permit()
         await self.api.delete(subscription_id)
 
+    async def orphan(self, subscription_id: str, notification_url: str) -> None:
+        """Mark the subscription as left behind on purpose, where every later operator sees it: at itself."""
+        await self._permit()
+        with suppress(NotFound):
+            await self.api.set_notification_url(subscription_id, orphaned_url(notification_url))
+
     async def _permit(self) -> None:
         """Wait for our turn; whoever lost the Lease meanwhile writes nothing."""
         await self.throttle.acquire()
         self.fence()
+
+    async def _create(self) -> Subscription:
+        try:
+            made = await self.api.create(
+                self.mailbox,
+                notification_url=self.notification_url,
+                lifecycle_url=self.addin.config.lifecycle_url(self.addin.installation),
+                client_state=client_state.issue(self.key, self.mailbox),
+                expiration=self.expiration,
+            )
+        except Conflict as error:
+            return await self._adopt(error.existing_id)
+        self.replacements.made()
+        return made
 
     async def _recreate(self) -> Subscription:
         try:
@@ -167,12 +208,32 @@ class Seat:
         return is_ours(found, self.addin.installation)
 
 
-def _may_pass(cause: BaseException | None) -> bool:
-    if not isinstance(cause, Unreachable | ServerError | Throttled):
-        return False
-    return cause.retry_after is None or cause.retry_after.total_seconds() <= max(PROMPT)
+def _may_pass(error: ClientError | ClaimedElsewhereError) -> bool:
+    return isinstance(error, Unreachable | ServerError | Throttled) or is_handshake(error)
+
+
+def _wait(error: ClientError | ClaimedElsewhereError) -> float:
+    """Return the seconds that Graph asks to wait."""
+    asked = error.retry_after if isinstance(error, ClientError) else None
+    return asked.total_seconds() if asked else 0.0
 
 
 def is_ours(found: Subscription, installation: str) -> bool:
     """Tell whether a Graph subscription was made by this installation."""
-    return found.notification_url.endswith(f"installation={installation}")
+    return _parameter(found, "installation") == installation
+
+
+def is_orphaned(found: Subscription) -> bool:
+    """Tell whether a Graph subscription was left behind on purpose."""
+    return _parameter(found, _ORPHANED) is not None
+
+
+def orphaned_url(notification_url: str) -> str:
+    """Return the notification URL that says so."""
+    suffix = f"&{_ORPHANED}=true"
+    return notification_url.removesuffix(suffix) + suffix
+
+
+def _parameter(found: Subscription, name: str) -> str | None:
+    values = parse_qs(urlsplit(found.notification_url).query).get(name)
+    return values[0] if values else None

@@ -6,13 +6,12 @@ cluster, asked again, knows no object for it.
 """
 
 from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from outlook_addin_core.clients.graph_subscriptions import Subscription
 from outlook_addin_operator.inventory import SubscriptionEntry
 from outlook_addin_operator.keys import Key
-from outlook_addin_operator.subscription.apply import is_ours
+from outlook_addin_operator.subscription.apply import is_orphaned, is_ours
 
 
 @dataclass(frozen=True)
@@ -34,30 +33,24 @@ def compare(
     listed: Iterable[Subscription],
     entries: Iterable[SubscriptionEntry],
     installation: str,
-    spared: AbstractSet[str] = frozenset(),
 ) -> Findings:
     """Compare one tenant's list with the objects of one OutlookAddin in that tenant.
 
     Args:
         listed: Everything that Graph lists, ours or not.
         entries: The objects.
-        installation: Marks what is ours.
-        spared: Users whose Graph subscription was left behind on purpose.
+        installation: Marks what is ours; what was left behind on purpose is passed over.
     """
     ours: dict[str, list[str]] = {}
     for found in listed:
         user = user_of(found)
-        if user is not None and is_ours(found, installation):
+        if user is not None and is_ours(found, installation) and not is_orphaned(found):
             ours.setdefault(user, []).append(found.id)
     known = {entry.mailbox[1].lower(): entry for entry in entries}
     missing = tuple(entry.key for user, entry in known.items() if entry.notification_url and user not in ours)
     if not ours:
         return Findings(trusted=not missing)
-    surplus = {
-        user: tuple(ids)
-        for user, ids in ours.items()
-        if (user not in known and user not in spared) or len(ids) > 1
-    }
+    surplus = {user: tuple(ids) for user, ids in ours.items() if user not in known or len(ids) > 1}
     return Findings(surplus, missing)
 
 

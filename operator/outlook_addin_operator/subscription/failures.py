@@ -1,6 +1,6 @@
 """What a failure at Graph or Entra means for a CalendarSubscription, in words for the person who reads it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from outlook_addin_core.clients.errors import (
@@ -32,6 +32,7 @@ class Failure:
     Args:
         stalled: Whether nothing gets better until a person acts.
         credentials: Whether it was the credentials that were refused.
+        accepted: Whether they were accepted: it was Graph that failed, and not Entra.
         retry_after: How long Graph asks to wait.
     """
 
@@ -39,6 +40,7 @@ class Failure:
     message: str
     stalled: bool = False
     credentials: bool = False
+    accepted: bool = False
     retry_after: timedelta | None = None
 
 
@@ -46,10 +48,16 @@ def failure(error: ClientError | ClaimedElsewhereError) -> Failure:
     """Return what an error means."""
     if isinstance(error, ClaimedElsewhereError):
         return _CLAIMED
-    return next(
+    found = next(
         (make(error) for kind, make in _MEANINGS if isinstance(error, kind)),
         Failure("GraphError", "Microsoft Graph failed; trying again.", retry_after=error.retry_after),
     )
+    return replace(found, accepted=error.operation.startswith("graph."))
+
+
+def is_handshake(error: Exception) -> bool:
+    """Tell whether Graph did not get its validation token back from our endpoint."""
+    return isinstance(error, Rejected) and (error.code or "").lower() in _HANDSHAKE
 
 
 def _refused(error: ClientError) -> Failure:
@@ -78,7 +86,7 @@ def _not_found(error: ClientError) -> Failure:
 
 
 def _rejected(error: ClientError) -> Failure:
-    if (error.code or "").lower() in _HANDSHAKE:
+    if is_handshake(error):
         return Failure(
             "NotificationUrlRefused",
             "Microsoft Graph did not get its validation token back from the web server; make "

@@ -128,7 +128,7 @@ class Inspector:
     async def _tenant(self, addin: AddinView, key: Key, tenant_id: str, access: GraphAccess) -> None:
         listed = await self._list(access)
         entries = [entry for entry in self._inventory.of_addin(key) if entry.mailbox[0] == tenant_id]
-        findings = compare(listed, entries, addin.installation, self._agenda.spared(key))
+        findings = compare(listed, entries, addin.installation)
         if not findings.trusted:
             self._metrics.compared.labels("implausible").inc()
             logger.warning("Graph lists none of our subscriptions, which proves nothing; nothing was done")
@@ -139,6 +139,7 @@ class Inspector:
         await self._remove(findings, key, tenant_id, access)
 
     async def _list(self, access: GraphAccess) -> list[Subscription]:
+        await self._sleep(1.0)
         found: list[Subscription] = []
         async for item in access.subscriptions.list():
             found.append(item)

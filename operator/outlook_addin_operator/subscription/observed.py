@@ -72,6 +72,11 @@ class Observed:
         return bool(self.body["spec"].get("suspend"))
 
     @property
+    def orphaned(self) -> bool:
+        """Whether the Graph subscription stays when the object goes."""
+        return bool(self.body["spec"].get("deletionPolicy") == "Orphan")
+
+    @property
     def required_addin(self) -> AddinView:
         """The OutlookAddin, where it was made sure that there is one. Raises ValueError if not."""
         if self.addin is None:

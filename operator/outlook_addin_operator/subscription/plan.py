@@ -57,10 +57,12 @@ class Action(Enum):
     """See whether it is still there, without touching it."""
     DELETE = auto()
     """Delete the Graph subscription, then release the object."""
+    ORPHAN = auto()
+    """Mark the Graph subscription as left behind on purpose, then release the object."""
     RELEASE = auto()
     """Let the object go."""
     ABANDON = auto()
-    """Let the object go although its Graph subscription could not be deleted."""
+    """Let the object go although its Graph subscription could not be deleted or marked."""
 
 
 @dataclass(frozen=True)
@@ -207,13 +209,15 @@ def _with_credentials(observed: Observed, decision: Decision, now: datetime) -> 
 def _deletion(observed: Observed, now: datetime) -> Decision:
     if not has_finalizer(observed.body):
         return Decision(Action.NOTHING)
-    orphaned = observed.body["spec"].get("deletionPolicy") == "Orphan"
-    if orphaned or observed.older or not observed.memory.live(now):
+    wanted = Action.ORPHAN if observed.orphaned else Action.DELETE
+    if observed.older or not observed.memory.live(now):
         return Decision(Action.RELEASE)
+    if observed.orphaned and (observed.addin is None or observed.addin.deleting):
+        return Decision(Action.RELEASE)  # nobody will look for it
     since = parse_time(observed.body["metadata"]["deletionTimestamp"]) or now
     able = observed.credentials is not None and observed.credentials.problem is None
     patience = CLEANUP_PATIENCE if able else CLEANUP_PATIENCE_WITHOUT_CREDENTIALS
     if now - since > patience:
         return Decision(Action.ABANDON)
     again = now + min(max(timedelta(seconds=5), now - since), LOOK_AGAIN)
-    return Decision(Action.DELETE if able else Action.NOTHING, next_time=again)
+    return Decision(wanted if able else Action.NOTHING, next_time=again)

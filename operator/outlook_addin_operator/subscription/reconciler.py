@@ -1,7 +1,8 @@
 """Brings one CalendarSubscription to where it belongs: gather, plan, apply, status."""
 
+import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,11 +26,20 @@ from outlook_addin_operator.subscription.gather import gather
 from outlook_addin_operator.subscription.memory import Memory
 from outlook_addin_operator.subscription.observed import Observed
 from outlook_addin_operator.subscription.plan import LOOK_AGAIN, Action, Decision, decide, due_of
+from outlook_addin_operator.subscription.replacements import POSTPONED, PostponedError
 
 PASSING: Final = frozenset({"GraphError", "GraphUnreachable", "Subscribed", "Throttled", "TokenRejected"})
 """Reasons that go away with an outage; who is still subscribed only waits for the next attempt to renew."""
 
+_ENDS = frozenset({Action.DELETE, Action.ORPHAN, Action.RELEASE, Action.ABANDON})
 _ATTEMPTS = frozenset({Action.CREATE, Action.RENEW, Action.MOVE, Action.REPLACE, Action.CHECK})
+
+
+_UNDELETED: Final = "The Graph subscription could not be deleted in time; it runs out within seven days."
+_UNMARKED: Final = (
+    "The Graph subscription could not be marked as left behind in time; the next comparison with Graph may "
+    "remove it before it runs out."
+)
 
 
 class SubscriptionReconciler:
@@ -37,6 +47,7 @@ class SubscriptionReconciler:
 
     Args:
         fence: Asked before every write at Graph; raises what stops it.
+        sleep: Replaced in tests.
     """
 
     def __init__(  # noqa: PLR0913 - the collaborators, by name
@@ -51,6 +62,7 @@ class SubscriptionReconciler:
         metrics: Metrics,
         clock: Clock,
         fence: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._cluster = cluster
         self._credentials = credentials
@@ -61,6 +73,7 @@ class SubscriptionReconciler:
         self._metrics = metrics
         self._clock = clock
         self._fence = fence
+        self._sleep = sleep
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Look at one CalendarSubscription; returns when to look again."""
@@ -75,7 +88,7 @@ class SubscriptionReconciler:
         decision = decide(observed, now)
         if decision.action in _ATTEMPTS:
             return await self._attempt(observed, decision)
-        if decision.action in {Action.DELETE, Action.RELEASE, Action.ABANDON}:
+        if decision.action in _ENDS:
             return await self._let_go(observed, decision)
         if decision.action is Action.RETIRE:
             await self._retire(observed, key)
@@ -99,6 +112,8 @@ class SubscriptionReconciler:
                 return None
         try:
             found = await self._call(observed, decision.action)
+        except PostponedError:
+            return self._clock.now() + timedelta(seconds=POSTPONED)
         except (ClientError, ClaimedElsewhereError, LostError, ssl.SSLError) as error:
             return await self._failed(observed, error)
         renewed = decision.action is not Action.CHECK or found.id != observed.memory.subscription_id
@@ -156,11 +171,11 @@ class SubscriptionReconciler:
         known = observed.memory.subscription_id
         if decision.action is Action.DELETE and known is not None and not await self._delete(observed, known):
             return decision.next_time
+        if decision.action is Action.ORPHAN and known is not None and not await self._orphan(observed, known):
+            return decision.next_time
         if decision.action is Action.ABANDON:
-            message = "The Graph subscription could not be deleted in time; it runs out within seven days."
+            message = _UNMARKED if observed.orphaned else _UNDELETED
             await self._recorder.record(observed.body, [Note("SubscriptionAbandoned", message, warning=True)])
-        if observed.body["spec"].get("deletionPolicy") == "Orphan" and observed.addin is not None:
-            self._agenda.spare(_addin_key(observed), observed.mailbox.user_id)
         rest = [item for item in observed.body["metadata"]["finalizers"] if item != FINALIZER]
         await self._cluster.set_finalizers(observed.body, rest)
         return None
@@ -176,6 +191,14 @@ class SubscriptionReconciler:
             return False
         try:
             await self._seat(observed).delete(subscription_id)
+        except (ClientError, ssl.SSLError):
+            return False
+        return True
+
+    async def _orphan(self, observed: Observed, subscription_id: str) -> bool:
+        """Mark a Graph subscription as left behind if that is possible now."""
+        try:
+            await self._seat(observed).orphan(subscription_id, observed.memory.notification_url or "")
         except (ClientError, ssl.SSLError):
             return False
         return True
@@ -202,7 +225,9 @@ class SubscriptionReconciler:
             now=self._clock.now(),
             clock=self._clock,
             fence=self._fence,
+            replacements=access.replacements,
             replaced=self._metrics.replacement_gap.observe,
+            sleep=self._sleep,
         )
 
     async def _write(self, observed: Observed, desired: Mapping[str, Any]) -> None:

@@ -72,6 +72,8 @@ def failed(observed: Observed, what: Failure, now: datetime, *, lost: bool) -> d
         conditions.append(Condition("RenewalOverdue", True, what.reason, what.message))
     if what.credentials:
         conditions.append(Condition("CredentialsValid", False, what.reason, what.message))
+    elif what.accepted:
+        conditions.append(_CREDENTIALS)
     else:
         conditions += _kept(observed)
     return _compose(observed, memory, conditions, now)
