@@ -8,8 +8,10 @@ added stays out of account, as it does for a server-side apply.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
+
+from lightkube.utils.quantity import parse_quantity
 
 from outlook_addin_operator.keys import APPLIED, Object
 
@@ -34,18 +36,6 @@ Source: the merge keys in kubernetes.io/docs/reference/kubernetes-api.
 
 _OWNERS: Final = "ownerReferences"
 _QUANTITIES: Final = frozenset({"limits", "requests"})
-_SUFFIXES: Final[Mapping[str, Decimal]] = {
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    "k": Decimal(10**3),
-    "M": Decimal(10**6),
-    "G": Decimal(10**9),
-    "T": Decimal(10**12),
-    "P": Decimal(10**15),
-    "E": Decimal(10**18),
-    **{f"{letter}i": Decimal(1024**power) for power, letter in enumerate("KMGTPE", start=1)},
-}
 
 
 def marked(body: Object) -> Object:
@@ -89,11 +79,7 @@ def _has_items(live: Any, wanted: Sequence[Any], name: str, shared: frozenset[st
 
 def _quantity(value: Any) -> Decimal | str | None:
     """Return the number that a quantity is: the API server writes 1000m as 1."""
-    if value is None:
-        return None
-    text = str(value)
-    suffix = next((end for end in sorted(_SUFFIXES, key=len, reverse=True) if text.endswith(end)), "")
     try:
-        return Decimal(text.removesuffix(suffix)) * _SUFFIXES.get(suffix, Decimal(1))
-    except InvalidOperation:
-        return text
+        return parse_quantity(None if value is None else str(value))
+    except ValueError:
+        return str(value)
