@@ -142,7 +142,7 @@ class Story:
         """Delete the event in Outlook; after the grace period the conversation is gone."""
         conversation = self._conversation()
         await self._open_event(RENAMED)
-        await self._page.get_by_role("button", name="Delete").click()
+        await self._page.get_by_role("button", name="Delete", exact=True).click()
 
         async def gone() -> bool:
             return conversation.id not in self._stack.world.unblu.conversations
