@@ -36,6 +36,11 @@ def review() -> EventFields:
     return EventFields(subject="Review", start=start, end=start + timedelta(hours=1))
 
 
+def pension() -> EventFields:
+    start = NOW.replace(hour=15, minute=0)
+    return EventFields(subject="Pension", start=start, end=start + timedelta(hours=1))
+
+
 async def test_a_click_on_an_empty_slot_makes_an_event_at_that_time(
     page: Page, outlook: OutlookPage, backstage: Backstage
 ) -> None:
@@ -69,6 +74,20 @@ async def test_editing_writes_only_what_changed(
     await page.get_by_label("Subject").press("Enter")
     await expect(event(page, "Portfolio review")).to_be_visible()
     assert backstage.anna.writes == [{"subject"}]
+
+
+async def test_an_event_is_moved_with_the_keyboard_alone(
+    page: Page, outlook: OutlookPage, backstage: Backstage
+) -> None:
+    await backstage.anna.create(review())
+    await open_page(page, outlook)
+    await event(page, "Review").focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Start")).to_be_focused()
+    await page.keyboard.type("1126")  # month and day, in the order of Chromium's field
+    await page.keyboard.press("Enter")
+    await until(lambda: backstage.anna.only().start == datetime(2026, 11, 26, 11, tzinfo=ZURICH))
 
 
 async def test_a_later_start_keeps_the_duration(
@@ -120,18 +139,44 @@ async def test_dragging_moves_an_event_by_days_and_quarter_hours(
     await expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-async def test_a_deleted_event_comes_back_as_the_same_item(
+async def test_a_deletion_can_be_undone_at_once(
     page: Page, outlook: OutlookPage, backstage: Backstage
 ) -> None:
     event_id = await backstage.anna.create(review())
     await open_page(page, outlook)
     await event(page, "Review").click()
-    await page.get_by_role("button", name="Delete").click()
+    await page.get_by_role("button", name="Delete", exact=True).click()
     await expect(event(page, "Review")).to_be_hidden()
-    assert list(backstage.anna.deleted) == [event_id]
-    await page.get_by_role("button", name="Restore").click()
+    assert list(backstage.anna.trash) == [event_id]
+    await page.get_by_role("button", name="Undo").click()
     await expect(event(page, "Review")).to_be_visible()
     assert list(backstage.anna.stored) == [event_id]
+
+
+async def test_deleted_items_come_back_or_go_for_good(
+    page: Page, outlook: OutlookPage, backstage: Backstage
+) -> None:
+    kept, gone = await backstage.anna.create(review()), await backstage.anna.create(pension())
+    await open_page(page, outlook)
+    for name in ("Review", "Pension"):
+        await event(page, name).click()
+        await page.get_by_role("button", name="Delete", exact=True).click()
+        await expect(event(page, name)).to_be_hidden()
+    assert backstage.anna.stored == {}
+
+    await page.get_by_role("button", name="Deleted items 2").click()
+    deleted = page.get_by_role("dialog", name="Deleted items")
+    row = deleted.get_by_role("listitem")
+    await expect(row.filter(has_text="Review")).to_contain_text("Wed 25 Nov, 11:00")
+    await row.filter(has_text="Review").get_by_role("button", name="Restore").click()
+    await expect(event(page, "Review")).to_be_visible()
+    await row.filter(has_text="Pension").get_by_role("button", name="Delete for good").click()
+    await expect(deleted.get_by_text("Nothing is deleted")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(deleted).to_be_hidden()
+
+    assert list(backstage.anna.stored) == [kept]
+    assert gone not in backstage.anna.trash
 
 
 async def test_escape_asks_before_it_throws_edits_away(

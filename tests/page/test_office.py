@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -5,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.async_api import Frame, Page, expect
 
-from outlook_addin_sandbox.outlook import EventFields, OutlookPage
+from outlook_addin_sandbox.graph.events import Recurrence
+from outlook_addin_sandbox.outlook import CalendarEvent, EventFields, OutlookPage
 from outlook_addin_sandbox.outlook.testing import ADDIN_ID, Backstage
 
 pytestmark = pytest.mark.browser
@@ -72,6 +74,25 @@ async def test_the_pane_reads_the_open_event(page: Page, outlook: OutlookPage, b
     assert await office(pane, "recurrence.getAsync") is None
     profile = await pane.evaluate("({...Office.context.mailbox.userProfile})")
     assert profile["timeZone"] == "W. Europe Standard Time"
+
+
+async def test_the_pane_learns_that_an_occurrence_belongs_to_a_series(
+    page: Page, outlook: OutlookPage, backstage: Backstage
+) -> None:
+    rule = Recurrence("weekly", days_of_week=("wednesday",))
+    series = CalendarEvent("m", "Review", EVENT["start"], EVENT["end"], recurrence=rule)
+    backstage.anna.stored = {"m": series, "o": replace(series, id="o", series_id="m", recurrence=None)}
+    pane = await open_pane(page, outlook)
+    told = await office(pane, "recurrence.getAsync")
+    assert (told["recurrenceType"], told["recurrenceProperties"]["days"]) == ("weekly", ["wed"])
+    assert await pane.evaluate("Office.context.mailbox.item.seriesId") == "m"
+
+    await page.get_by_role("button", name="Open series").click()
+    await page.get_by_role("button", name="Unblu Conversation").click()
+    await expect(page.frame_locator("iframe").locator("#ready")).to_contain_text("Outlook/")
+    pane = next(frame for frame in page.frames if "taskpane.html" in frame.url)
+    assert (await office(pane, "recurrence.getAsync"))["recurrenceType"] == "weekly"
+    assert await pane.evaluate("Office.context.mailbox.item.seriesId") is None
 
 
 async def test_edits_by_the_pane_reach_the_mailbox_with_save_only(

@@ -71,15 +71,44 @@ async def test_an_event_keeps_its_id_through_deletion_and_restoration(diary: Dia
     assert diary.kinds() == [ChangeKind.CREATED, ChangeKind.DELETED, ChangeKind.CREATED]
 
 
+async def test_what_is_deleted_for_good_does_not_come_back(diary: Diary) -> None:
+    event_id = await diary.calendar.create(FIELDS)
+    await diary.calendar.delete(event_id)
+    assert [event.id for event in await diary.calendar.deleted()] == [event_id]
+    await diary.calendar.purge(event_id)
+    assert await diary.calendar.deleted() == []
+    with pytest.raises(EventNotFoundError):
+        await diary.calendar.restore(event_id)
+
+
+async def test_only_a_deleted_event_is_deleted_for_good(diary: Diary) -> None:
+    event_id = await diary.calendar.create(FIELDS)
+    with pytest.raises(EventNotFoundError):
+        await diary.calendar.purge(event_id)
+    assert [event.id for event in await diary.calendar.events(ADDIN)] == [event_id]
+
+
 async def test_the_occurrences_of_a_series_are_events_that_name_it(diary: Diary) -> None:
-    master = diary.mailbox.create_event(
-        "Stand-up", NOW, NOW + timedelta(hours=1), recurrence=Recurrence(count=3)
-    )
-    events = await diary.calendar.events(ADDIN)
-    assert [event.series_id for event in events] == [master.immutable_id] * 3
+    series_id = await diary.calendar.create({**FIELDS, "recurrence": Recurrence(count=3)})
+    *events, series = await diary.calendar.events(ADDIN)
+    assert [event.series_id for event in events] == [series_id] * 3
+    assert (series.id, series.recurrence, series.start) == (series_id, Recurrence(count=3), NOW)
     await diary.calendar.update(events[1].id, EventFields(subject="Moved up"))
     subjects = [event.subject for event in await diary.calendar.events(ADDIN)]
-    assert subjects == ["Stand-up", "Moved up", "Stand-up"]
+    assert sorted(subjects) == ["Moved up", "Review", "Review", "Review"]
+
+
+async def test_a_deleted_occurrence_leaves_its_series_and_a_series_comes_back_whole(diary: Diary) -> None:
+    series_id = await diary.calendar.create({**FIELDS, "recurrence": Recurrence(count=3)})
+    first, *_ = await diary.calendar.events(ADDIN)
+    await diary.calendar.delete(first.id)
+    assert len(await diary.calendar.events(ADDIN)) == 2 + 1
+    assert await diary.calendar.deleted() == []
+    await diary.calendar.delete(series_id)
+    assert await diary.calendar.events(ADDIN) == []
+    assert [event.id for event in await diary.calendar.deleted()] == [series_id]
+    await diary.calendar.restore(series_id)
+    assert len(await diary.calendar.events(ADDIN)) == 2 + 1
 
 
 async def test_a_missing_event_is_said_to_be_missing(diary: Diary) -> None:

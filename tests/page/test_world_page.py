@@ -96,7 +96,7 @@ async def test_what_is_clicked_happens_in_the_world(page: Page, world: World) ->
         await expect(page.get_by_role("listitem").filter(has_text="Mortgage")).to_contain_text("waiting")
         assert conversation.state == "ONBOARDING"
         await week.get_by_role("button", name="Daily").click()
-        await page.get_by_role("button", name="Delete").click()
+        await page.get_by_role("button", name="Delete", exact=True).click()
         await expect(week.get_by_role("button", name="Daily")).to_be_hidden()
         assert [event.immutable_id for event in mailbox.deleted_events()] == [daily.immutable_id]
 

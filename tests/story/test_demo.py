@@ -22,4 +22,4 @@ def test_the_whole_story_comes_true() -> None:
     assert failed == [], played.stdout
     assert report["ok"] is True
     assert played.returncode == 0, played.stderr
-    assert len(report["steps"]) == 11
+    assert len(report["steps"]) == 15

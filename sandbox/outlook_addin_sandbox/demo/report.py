@@ -5,9 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from textwrap import indent
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,18 @@ class Report:
         step = Step(name, ok, round(time.monotonic() - started, 1), detail)
         self.steps.append(step)
         mark = "[green]✔[/]" if ok else "[red]✘[/]"
-        self.console.print(f"{mark} {name} [dim]({step.seconds} s)[/]", highlight=False)
-        if not ok:
-            self.console.print(detail, highlight=False, markup=False)
+        self.console.print(f"{mark} {name} [dim]({step.seconds} s)[/]", highlight=False, soft_wrap=True)
+        seen = Text(indent(detail, "    "), style="dim" if ok else "")
+        self.console.print(seen, highlight=False, soft_wrap=True)
 
-    def print_table(self) -> None:
-        """Show step, result and seconds."""
-        table = Table("step", "result", "seconds", "what was seen")
-        for step in self.steps:
-            result = "[green]ok[/]" if step.ok else "[red]failed[/]"
-            table.add_row(step.name, result, f"{step.seconds:.1f}", step.detail.partition("\n")[0])
-        self.console.print(table)
+    def print_summary(self) -> None:
+        """Say how many steps came true, and how long they took."""
+        came_true = sum(step.ok for step in self.steps)
+        seconds = sum(step.seconds for step in self.steps)
+        self.console.print(
+            f"\n[bold]{came_true} of {len(self.steps)} steps came true, in {seconds:.0f} s.[/]",
+            highlight=False,
+        )
 
     def write(self, path: Path) -> None:
         """Write `{"ok", "steps": [{"name", "ok", "seconds", "detail"}]}`."""

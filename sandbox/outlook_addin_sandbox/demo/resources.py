@@ -1,9 +1,13 @@
 """What the demo applies to the cluster, as a platform engineer would write it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 JSON = dict[str, Any]
+
+DELETION_GRACE = timedelta(seconds=10)
+"""How long a deleted event can be restored: long enough for two clicks, short enough to watch."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,8 @@ def outlook_addin(addresses: Addresses, registration: Registration) -> JSON:
             "syncServer": {
                 "enabled": True,
                 "authGateway": {"clientId": registration.gateway_client_id},
-                "subscriptionRenewalLimit": "20s",
-                "deletionGracePeriod": "3s",
+                "subscriptionRenewalLimit": "5s",
+                "deletionGracePeriod": f"{DELETION_GRACE.seconds}s",
             },
             "client": {
                 "officeJsUrl": f"{addresses.outlook}/office.js",

@@ -14,8 +14,10 @@ from rich.console import Console
 from outlook_addin_sandbox.browser import chromium
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.existing import Cluster, ExistingCluster, KindCluster
+from outlook_addin_sandbox.demo.calendar_page import CalendarPage
 from outlook_addin_sandbox.demo.project import BUILD
 from outlook_addin_sandbox.demo.report import Report
+from outlook_addin_sandbox.demo.resources import DELETION_GRACE
 from outlook_addin_sandbox.demo.stack import NAMESPACE, Stack, start
 from outlook_addin_sandbox.demo.story import Story
 from outlook_addin_sandbox.outlook import PageAgent, seed_calendar, world_calendar
@@ -48,7 +50,7 @@ def run(cluster_kind: str, *, once: bool) -> int:
             _play_once(cluster, Path(folder), report) if once else _stay(cluster, Path(folder), report)
         )
         if once:
-            report.print_table()
+            report.print_summary()
             report.write(REPORT)
         return 0 if report.ok else 1
 
@@ -73,7 +75,7 @@ async def _play_once(cluster: Cluster, folder: Path, report: Report) -> None:
         await _bring_up(stack, report)
         context = await browser.new_context(viewport=VIEW, timezone_id="UTC", locale="en-GB")
         page = await context.new_page()
-        await Story(stack, page, IMAGES).play(report)
+        await Story(stack, CalendarPage(page, IMAGES)).play(report)
         if not report.ok:
             await page.screenshot(path=IMAGES / "failed.png")
             await _tell_logs(stack, report.console)
@@ -89,7 +91,7 @@ async def _stay(cluster: Cluster, folder: Path, report: Report) -> None:
         await _seed(stack)
         await _bring_up(stack, report)
         if not report.ok:
-            report.print_table()
+            report.print_summary()
             await _tell_logs(stack, report.console)
             return
         _invite(stack, report.console)
@@ -111,6 +113,8 @@ def _invite(stack: Stack, console: Console) -> None:
     console.print(
         f"""
 [bold]Ready.[/] Open [bold]{stack.page.url}[/] and press "Unblu Conversation" in an event.
+Then rename, drag, repeat or delete it, and watch the conversation follow. A deleted event can be restored;
+after {DELETION_GRACE.seconds} s its conversation is deleted, too.
 
   The add-in      {stack.addin_origin}/addin/manifest.xml
   The state       {stack.world.unblu.origin}/_sim/state

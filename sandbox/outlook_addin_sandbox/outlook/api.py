@@ -34,6 +34,7 @@ class Api:
             web.patch(event, self.update),
             web.delete(event, self.delete),
             web.post(f"{event}/restore", self.restore),
+            web.delete("/api/agents/{agent}/deleted/{event}", self.purge),
             web.post("/api/agents/{agent}/naa", self.naa),
             web.post("/api/conversations/{conversation}/visitor", self.visitor),
         ]
@@ -48,14 +49,22 @@ class Api:
         return web.json_response({"agents": agents, "addin": addin, "visitorsCanJoin": can_join})
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Calendar of the agent, conversations and kubectl table, as they change."""
+        """Calendar and deleted items of the agent, conversations and kubectl table, as they change."""
         calendar = self._calendar(request)
 
         async def events() -> object:
             addin_id = await self._sideload.addin_id()
             return [event_json(event) for event in await calendar.events(addin_id or "")]
 
-        topics = {"calendar": events, "unblu": self._conversations, "kubectl": self._services.kubectl_table}
+        async def deleted() -> object:
+            return [event_json(event) for event in await calendar.deleted()]
+
+        topics = {
+            "calendar": events,
+            "deleted": deleted,
+            "unblu": self._conversations,
+            "kubectl": self._services.kubectl_table,
+        }
         return await self._feed.serve(request, topics)
 
     async def create(self, request: web.Request) -> web.Response:
@@ -76,7 +85,7 @@ class Api:
         return web.json_response({"id": event_id})
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Move an event to Deleted Items."""
+        """Move an event or a series to Deleted Items, or take an occurrence out of its series."""
         await self._calendar(request).delete(request.match_info["event"])
         self._feed.look_now()
         return web.Response(status=204)
@@ -84,6 +93,12 @@ class Api:
     async def restore(self, request: web.Request) -> web.Response:
         """Bring a deleted event back."""
         await self._calendar(request).restore(request.match_info["event"])
+        self._feed.look_now()
+        return web.Response(status=204)
+
+    async def purge(self, request: web.Request) -> web.Response:
+        """Delete an event for good that lies in Deleted Items."""
+        await self._calendar(request).purge(request.match_info["event"])
         self._feed.look_now()
         return web.Response(status=204)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypedDict
 
+from outlook_addin_sandbox.graph.events import Recurrence
+
 MAX_CUSTOM_PROPERTIES = 2_500
 """Characters of JSON per item and add-in (learn.microsoft.com, Outlook add-in limits)."""
 
@@ -31,6 +33,8 @@ class EventFields(TypedDict, total=False):
     body: str
     attendees: list[str]
     sensitivity: str
+    recurrence: Recurrence | None
+    """Makes a series of the event; None makes the series a single event again."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class CalendarEvent:
     is_cancelled: bool = False
     series_id: str | None = None
     """Id of the series of which this is one occurrence."""
+    recurrence: Recurrence | None = None
+    """Set on a series as a whole, whose times are those of its first occurrence."""
     custom_properties: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -61,7 +67,10 @@ class CalendarPort(Protocol):
     """
 
     async def events(self, addin_id: str) -> list[CalendarEvent]:
-        """All events that are not deleted, with the custom properties of one add-in."""
+        """All events that are not deleted: single ones, occurrences, and each series as a whole.
+
+        They carry the custom properties of one add-in.
+        """
         ...
 
     async def create(self, fields: EventFields) -> str:
@@ -79,9 +88,17 @@ class CalendarPort(Protocol):
         ...
 
     async def delete(self, event_id: str) -> None:
-        """Move an event to Deleted Items."""
+        """Move an event or a series to Deleted Items; one occurrence is gone from its series for good."""
+        ...
+
+    async def deleted(self) -> list[CalendarEvent]:
+        """What lies in Deleted Items, a series as one."""
         ...
 
     async def restore(self, event_id: str) -> None:
         """Bring a deleted event back as the same item."""
+        ...
+
+    async def purge(self, event_id: str) -> None:
+        """Delete an event for good that lies in Deleted Items."""
         ...

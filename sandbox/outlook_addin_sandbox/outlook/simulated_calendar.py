@@ -27,9 +27,11 @@ class SimulatedCalendar:
     now: Callable[[], datetime]
 
     async def events(self, addin_id: str) -> list[CalendarEvent]:
-        """All events around today, series expanded."""
+        """All events around today, the occurrences of series among them, and then the series."""
         now = self.now()
-        return [_event(event, addin_id) for event in self.mailbox.view(now - SHOWN, now + SHOWN)]
+        shown = self.mailbox.view(now - SHOWN, now + SHOWN)
+        series = [event for event in self.mailbox.events() if event.recurrence is not None]
+        return [_event(event, addin_id) for event in [*shown, *series]]
 
     async def create(self, fields: EventFields) -> str:
         """Make an event in the default calendar."""
@@ -53,14 +55,24 @@ class SimulatedCalendar:
             self.mailbox.set_custom_properties(event_id, addin_id, text)
 
     async def delete(self, event_id: str) -> None:
-        """Move an event to Deleted Items."""
+        """Move an event to Deleted Items; an occurrence goes from its series."""
         with _missing_events():
             self.mailbox.delete_event(event_id)
+
+    async def deleted(self) -> list[CalendarEvent]:
+        """What lies in Deleted Items, a series as one."""
+        return [_event(event, "") for event in self.mailbox.deleted_events()]
 
     async def restore(self, event_id: str) -> None:
         """Take an event out of Deleted Items."""
         with _missing_events():
             self.mailbox.restore_event(event_id)
+
+    async def purge(self, event_id: str) -> None:
+        """Delete an event for good that lies in Deleted Items."""
+        if event_id not in {event.immutable_id for event in self.mailbox.deleted_events()}:
+            raise EventNotFoundError(event_id)
+        self.mailbox.purge_event(event_id)
 
 
 @contextmanager
@@ -94,6 +106,7 @@ def _event(event: SimEvent, addin_id: str) -> CalendarEvent:
         sensitivity=event.sensitivity,
         is_cancelled=event.is_cancelled,
         series_id=event.series_master_id,
+        recurrence=event.recurrence,
         custom_properties=_properties(event.custom_properties.get(addin_id.lower())),
     )
 

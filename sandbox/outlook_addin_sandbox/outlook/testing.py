@@ -28,7 +28,7 @@ class MemoryCalendar:
     """Keeps events, deleted ones too, so that they can come back."""
 
     stored: dict[str, CalendarEvent] = field(default_factory=dict)
-    deleted: dict[str, CalendarEvent] = field(default_factory=dict)
+    trash: dict[str, CalendarEvent] = field(default_factory=dict)
     writes: list[set[str]] = field(default_factory=list)
     properties: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
 
@@ -41,7 +41,7 @@ class MemoryCalendar:
 
     async def create(self, fields: EventFields) -> str:
         """Keep a new event."""
-        event_id = f"AAMk-{len(self.stored) + len(self.deleted)}_x="
+        event_id = f"AAMk-{len(self.stored) + len(self.trash)}_x="
         values: dict[str, Any] = {**fields}
         self.stored[event_id] = CalendarEvent(event_id, values.pop("subject"), **_frozen(values))
         return event_id
@@ -60,12 +60,20 @@ class MemoryCalendar:
 
     async def delete(self, event_id: str) -> None:
         """Set an event aside."""
-        self.deleted[event_id] = self._found(event_id)
+        self.trash[event_id] = self._found(event_id)
         del self.stored[event_id]
+
+    async def deleted(self) -> list[CalendarEvent]:
+        """What was set aside."""
+        return list(self.trash.values())
 
     async def restore(self, event_id: str) -> None:
         """Take an event back."""
-        self.stored[event_id] = self.deleted.pop(event_id)
+        self.stored[event_id] = self.trash.pop(event_id)
+
+    async def purge(self, event_id: str) -> None:
+        """Forget what was set aside."""
+        del self.trash[event_id]
 
     def only(self) -> CalendarEvent:
         """The one event that is there."""

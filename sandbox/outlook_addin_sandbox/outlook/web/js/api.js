@@ -6,7 +6,8 @@
  * @typedef {{agents: Agent[], addin: {id: string | null, url: string}, visitorsCanJoin: boolean}} Setup
  * @typedef {{id: string, subject: string, start: string, end: string, isAllDay: boolean, timeZone: string,
  *   location: string, body: string, attendees: string[], sensitivity: string, isCancelled: boolean,
- *   seriesId: string | null, customProperties: Record<string, any>}} CalendarEvent
+ *   seriesId: string | null, recurrence: import("./repeats.js").Recurrence | null,
+ *   customProperties: Record<string, any>}} CalendarEvent a series as a whole has a recurrence, an occurrence a seriesId
  */
 
 /**
@@ -42,6 +43,8 @@ export const api = {
   remove: (agent, event) => request("DELETE", eventsPath(agent, event)),
   /** @param {string} agent @param {string} event */
   restore: (agent, event) => request("POST", `${eventsPath(agent, event)}/restore`),
+  /** @param {string} agent @param {string} event one of the deleted items */
+  purge: (agent, event) => request("DELETE", `/agents/${agent}/deleted/${encodeURIComponent(event)}`),
   /** @param {string} agent @param {object} wish */
   naaToken: (agent, wish) => request("POST", `/agents/${agent}/naa`, wish),
   /** @param {string} conversation */

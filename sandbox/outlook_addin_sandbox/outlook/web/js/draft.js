@@ -1,21 +1,24 @@
 // @ts-check
 import { HOUR, MINUTE, addDays, startOfDay, zone } from "./dates.js";
+import { movedAlong } from "./repeats.js";
 
 /**
  * What an open form holds; the mailbox learns of it with Save.
  *
  * @typedef {{subject: string, start: Date, end: Date, isAllDay: boolean, location: string, body: string,
- *   attendees: string[], sensitivity: string}} Fields
+ *   attendees: string[], sensitivity: string, recurrence: import("./repeats.js").Recurrence | null}} Fields
+ * @typedef {import("./api.js").CalendarEvent} CalendarEvent
  */
 export class Draft extends EventTarget {
   /**
    * @param {Fields} fields
-   * @param {{id?: string, seriesId?: string | null, customProperties?: Record<string, any>}} [saved]
+   * @param {{id?: string, customProperties?: Record<string, any>}} [saved]
+   * @param {CalendarEvent | null} [series] of which this is one occurrence
    */
-  constructor(fields, { id, seriesId = null, customProperties = {} } = {}) {
+  constructor(fields, { id, customProperties = {} } = {}, series = null) {
     super();
     this.id = id ?? null;
-    this.seriesId = seriesId;
+    this.series = series;
     this.fields = { ...fields };
     this.customProperties = { ...customProperties };
     this.original = this.#json();
@@ -38,17 +41,28 @@ export class Draft extends EventTarget {
       body: "",
       attendees: [],
       sensitivity: "normal",
+      recurrence: null,
     });
   }
 
-  /** @param {import("./api.js").CalendarEvent} event @param {(html: string) => string} cleanBody */
-  static of(event, cleanBody) {
-    const { subject, isAllDay, location, attendees, sensitivity } = event;
+  /**
+   * @param {CalendarEvent} event
+   * @param {(html: string) => string} cleanBody
+   * @param {CalendarEvent} [series] of which the event is one occurrence
+   */
+  static of(event, cleanBody, series) {
+    const { subject, isAllDay, location, attendees, sensitivity, recurrence } = event;
     const times = { start: new Date(event.start), end: new Date(event.end) };
+    const body = cleanBody(event.body);
     return new Draft(
-      { subject, ...times, isAllDay, location, body: cleanBody(event.body), attendees, sensitivity },
+      { subject, ...times, isAllDay, location, body, attendees, sensitivity, recurrence },
       event,
+      series,
     );
+  }
+
+  get isSeries() {
+    return this.fields.recurrence !== null;
   }
 
   get isNew() {
@@ -70,8 +84,10 @@ export class Draft extends EventTarget {
 
   /** @param {Date} start the duration stays @param {"person" | "addin"} by */
   setStart(start, by) {
-    const duration = this.fields.end.getTime() - this.fields.start.getTime();
-    this.set({ start, end: new Date(start.getTime() + duration) }, by);
+    const { start: before, end, recurrence } = this.fields;
+    const duration = end.getTime() - before.getTime();
+    const moved = movedAlong(recurrence, before, start);
+    this.set({ start, end: new Date(start.getTime() + duration), recurrence: moved }, by);
   }
 
   /** @param {boolean} isAllDay @param {Date} [now] */

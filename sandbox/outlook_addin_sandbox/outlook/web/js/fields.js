@@ -3,6 +3,7 @@
 import { fromInput, inputValue } from "./dates.js";
 import { el, find } from "./dom.js";
 import { makeEditor } from "./editor.js";
+import { makeRepeats, readRepeats, showRepeats } from "./repeats.js";
 
 const SENSITIVITIES = ["normal", "personal", "private", "confidential"];
 const TIMES = ["start", "end", "isAllDay"];
@@ -27,6 +28,7 @@ export function makeFields(draft, typed) {
       maxlength: 255,
     }),
     el("div", { class: "times" }, ...makeTimes(draft)),
+    makeRepeats(draft),
     text("attendees", "Invite", invited),
     el(
       "div",
@@ -52,6 +54,7 @@ export function readFields(root, draft) {
     .filter(Boolean);
   const [subject, location, sensitivity] = ["subject", "location", "sensitivity"].map(value);
   draft.set({ subject, location, attendees, sensitivity }, "person");
+  readRepeats(root, draft);
   const isAllDay = input(root, "isAllDay").checked;
   if (isAllDay !== draft.fields.isAllDay) draft.setAllDay(isAllDay);
   else readTimes(draft, value("start"), value("end"));
@@ -67,6 +70,7 @@ export function readFields(root, draft) {
  */
 export function showFields(root, draft, names, by) {
   if (names.some((name) => TIMES.includes(name))) showTimes(root, draft);
+  if (names.includes("recurrence")) showRepeats(root, draft);
   if (by === "person") return;
   const { subject, location, body } = draft.fields;
   if (names.includes("subject")) input(root, "subject").value = subject;

@@ -3,13 +3,15 @@
 import { el, find, icon } from "./dom.js";
 import { makeFields, readFields, showFields } from "./fields.js";
 import { PaneHost } from "./pane-host.js";
+import { confirmDiscard } from "./questions.js";
 
 /**
  * @typedef {import("./draft.js").Draft} Draft
  * @typedef {object} FormActions
  * @property {(draft: Draft) => Promise<void>} save
  * @property {(draft: Draft) => Promise<void>} saveProperties
- * @property {(draft: Draft) => Promise<void>} remove
+ * @property {(draft: Draft) => Promise<boolean>} remove answers whether the event is gone
+ * @property {(draft: Draft) => void} openSeries
  * @property {(step: string) => void} didStep
  * @property {() => {url: string, id: string | null}} addin
  * @property {() => import("./api.js").Agent} agent
@@ -40,7 +42,7 @@ export class EventForm {
     this.#leave();
     this.draft = draft;
     this.root.replaceChildren(this.#ribbon(draft), this.#main(draft));
-    this.root.setAttribute("aria-label", draft.isNew ? "New event" : "Event");
+    this.root.setAttribute("aria-label", title(draft));
     this.root.hidden = false;
     draft.addEventListener("change", (event) => this.#changed(/** @type {CustomEvent} */ (event).detail));
     draft.addEventListener("notifications", () => this.#showNotifications());
@@ -89,7 +91,12 @@ export class EventForm {
       "header",
       { class: "ribbon" },
       button("ribbon-button primary", "save", "Save", () => void this.#save()),
-      draft.isNew ? null : button("ribbon-button", "bin", "Delete", () => void this.#remove()),
+      draft.isNew
+        ? null
+        : button("ribbon-button", "bin", draft.isSeries ? "Delete series" : "Delete", () => void this.#remove()),
+      draft.series
+        ? button("ribbon-button", "repeat", "Open series", () => this.actions.openSeries(draft))
+        : null,
       el("span", { class: "ribbon-line" }),
       addin,
       el("span", { class: "ribbon-space" }),
@@ -133,8 +140,7 @@ export class EventForm {
   async #remove() {
     const { draft } = this;
     if (!draft) return;
-    await this.actions.remove(draft);
-    this.#leave();
+    if (await this.actions.remove(draft)) this.#leave();
   }
 
   togglePane() {
@@ -189,12 +195,9 @@ export class EventForm {
   }
 }
 
-/** @returns {Promise<boolean>} */
-function confirmDiscard() {
-  const dialog = /** @type {HTMLDialogElement} */ (find("#discard"));
-  dialog.returnValue = "keep";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "discard"), { once: true });
-  });
+/** @param {Draft} draft */
+function title(draft) {
+  if (draft.isNew) return "New event";
+  if (draft.series) return "Occurrence of a series";
+  return draft.isSeries ? "Series" : "Event";
 }

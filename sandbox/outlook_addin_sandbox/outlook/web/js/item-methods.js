@@ -1,6 +1,7 @@
 // @ts-check
 /** The Office.js calls on the open appointment; each reads or changes the form, none the mailbox but saving. */
 import { OfficeError, atMost } from "./office-error.js";
+import { officeRecurrence } from "./repeats.js";
 import { escapeHtml, plainText, sanitize } from "./sanitize.js";
 
 /**
@@ -68,11 +69,8 @@ const timeMethods = ({ draft }) => ({
       throw new OfficeError("InvalidEndTime", "The end is before the start.");
     draft.set({ end: value }, "addin");
   },
-  "recurrence.getAsync": () => {
-    if (draft.seriesId !== null)
-      throw new OfficeError("OperationNotSupported", "This calendar tells no patterns.");
-    return null;
-  },
+  "recurrence.getAsync": () =>
+    officeRecurrence(draft.series?.recurrence ?? draft.fields.recurrence, draft.fields.start),
 });
 
 /** @param {ItemHost} host @returns {Methods} */

@@ -1,5 +1,6 @@
 // @ts-check
 import { api, follow } from "./api.js";
+import { DeletedItems } from "./bin.js";
 import { HOUR, addDays, startOfWeek, weekTitle, zone } from "./dates.js";
 import { el, find } from "./dom.js";
 import { Draft } from "./draft.js";
@@ -7,6 +8,7 @@ import { EventForm } from "./form.js";
 import { Hints } from "./hints.js";
 import { Terminal, UnbluPanel } from "./panels.js";
 import { profileNamed } from "./profiles.js";
+import { askWhatToDelete } from "./questions.js";
 import { sanitize } from "./sanitize.js";
 import { toast } from "./toast.js";
 import { Week, weekRoot } from "./week.js";
@@ -47,16 +49,28 @@ async function saveProperties(draft) {
   draft.markPropertiesSaved();
 }
 
+/** @param {string} owner @param {string} id */
+const restore = (owner, id) => void api.restore(owner, id).then(() => toast("Restored"), report);
+
 /** @param {Draft} draft */
-async function remove({ id }) {
+async function remove({ id, series, isSeries }) {
   const owner = agent.id;
-  if (id === null) return;
-  await api.remove(owner, id).catch(report);
+  const answer = series ? await askWhatToDelete() : "event";
+  const target = answer === "series" && series ? series.id : id;
+  if (target === null || answer === "keep") return false;
+  try {
+    await api.remove(owner, target);
+  } catch (error) {
+    report(/** @type {Error} */ (error));
+    return false;
+  }
   hints.did("move");
-  toast("Event deleted", {
-    name: "Restore",
-    act: () => void api.restore(owner, id).then(() => toast("Event restored"), report),
-  });
+  if (answer === "occurrence") toast("This occurrence is cancelled");
+  else {
+    const what = isSeries || answer === "series" ? "Series deleted" : "Event deleted";
+    toast(what, { name: "Undo", act: () => restore(owner, target) });
+  }
+  return true;
 }
 
 const form = new EventForm(
@@ -65,6 +79,7 @@ const form = new EventForm(
     save,
     saveProperties,
     remove,
+    openSeries: ({ series }) => series && void open(Draft.of(series, cleanBody)),
     didStep: (step) => hints.did(step),
     addin: () => setup.addin,
     agent: () => agent,
@@ -83,12 +98,17 @@ const week = new Week(weekRoot(), {
     hints.did("slot");
     void open(Draft.empty(start));
   },
-  open: (event) => void open(Draft.of(event, cleanBody)),
+  open: (event) => void open(Draft.of(event, cleanBody, week.series.get(event.seriesId))),
   move: (event, start, end) => {
     hints.did("move");
     const times = { start, end, isAllDay: event.isAllDay, timeZone: zone() };
     api.update(agent.id, event.id, times).then(() => toast("Event moved"), report);
   },
+});
+
+const bin = new DeletedItems(find("#bin"), find("#open-bin"), {
+  restore: ({ id }) => restore(agent.id, id),
+  purge: ({ id }) => void api.purge(agent.id, id).then(() => toast("Deleted for good"), report),
 });
 
 const unblu = new UnbluPanel(find("#unblu"), { visitorsCanJoin: setup.visitorsCanJoin, report });
@@ -98,6 +118,7 @@ function followAgent() {
   unfollow();
   unfollow = follow(agent.id, {
     calendar: ({ value, error }) => (error ? toast(error) : week.show(value)),
+    deleted: ({ value, error }) => (error ? toast(error) : bin.show(value)),
     unblu: (message) => unblu.show(message),
     kubectl: (message) => terminal.show(message),
   });

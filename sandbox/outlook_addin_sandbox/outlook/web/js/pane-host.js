@@ -68,6 +68,7 @@ export class PaneHost {
     if (names.includes("start") || names.includes("end")) {
       this.tell("olkAppointmentTimeChanged", { type: "olkAppointmentTimeChanged", start, end });
     }
+    if (names.includes("recurrence")) this.tell("olkRecurrenceChanged", { type: "olkRecurrenceChanged" });
     if (names.includes("location"))
       this.tell("olkEnhancedLocationsChanged", { type: "olkEnhancedLocationsChanged" });
     if (names.includes("attendees")) this.tell("olkRecipientsChanged", { type: "olkRecipientsChanged" });
@@ -116,7 +117,7 @@ export class PaneHost {
       displayLanguage: navigator.language,
       platform: profile.platform,
       timeZone: zone(),
-      seriesId: this.world.draft.seriesId,
+      seriesId: this.world.draft.series?.id ?? null,
       officeTheme: officeTheme(),
       requirementSets: {
         Mailbox: profile.mailbox,

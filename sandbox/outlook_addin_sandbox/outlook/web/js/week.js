@@ -14,6 +14,7 @@ import {
 import { el, find, icon } from "./dom.js";
 import { dragging } from "./drag.js";
 import { sideBySide } from "./layout.js";
+import { inWords } from "./repeats.js";
 
 const STEP = 30;
 const DAY = 24 * 60;
@@ -34,6 +35,8 @@ export class Week {
     this.monday = startOfWeek(new Date());
     /** @type {CalendarEvent[]} */
     this.events = [];
+    /** @type {Map<string | null, CalendarEvent>} by id; what is drawn are their occurrences */
+    this.series = new Map();
     this.drag = dragging(root, {
       isEnabled: (id) => !this.events.find((event) => event.id === id)?.isAllDay,
       dropped: (id, days, minutes, grows) => this.#dropped(id, days, minutes, grows),
@@ -45,7 +48,8 @@ export class Week {
 
   /** @param {CalendarEvent[]} events */
   show(events) {
-    this.events = events;
+    this.events = events.filter(({ recurrence }) => !recurrence);
+    this.series = new Map(events.filter(({ recurrence }) => recurrence).map((one) => [one.id, one]));
     this.render();
   }
 
@@ -164,11 +168,22 @@ export class Week {
       source.sensitivity !== "normal" && "private",
       source.isCancelled && "cancelled",
     ];
+    const rule = this.series.get(source.seriesId)?.recurrence;
+    const marks = [
+      rule && "repeat",
+      isLinked ? "camera" : source.sensitivity !== "normal" && "lock",
+    ].flatMap((name) => (name ? [icon(name)] : []));
     const button = el(
       "button",
-      { type: "button", class: classes.filter(Boolean).join(" "), "data-event": source.id, ...attributes },
+      {
+        type: "button",
+        class: classes.filter(Boolean).join(" "),
+        "data-event": source.id,
+        title: rule && inWords(rule),
+        ...attributes,
+      },
       ...content,
-      isLinked ? icon("camera") : source.sensitivity !== "normal" ? icon("lock") : null,
+      marks.length ? el("span", { class: "marks" }, ...marks) : null,
     );
     button.addEventListener("click", () => this.drag.wasClick() && this.actions.open(source));
     return button;
