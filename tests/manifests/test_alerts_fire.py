@@ -1,4 +1,4 @@
-"""Every alert is played through Prometheus' own engine: it fires in the state that it is for, and else is silent."""
+"""Every alert, played through Prometheus' own engine: it fires in the state that it is for, and else not."""
 
 import shutil
 import subprocess
