@@ -39,6 +39,9 @@ bench-operator: $(VENV)/.installed ## Measure the operator with up to 50,000 obj
 chaos: $(VENV)/.installed ## Ten minutes of crashes and outages over 2,000 subscriptions (ARGS=--short: one minute)
 	$(BIN)/python -m bench.chaos $(ARGS)
 
+upgrade: $(VENV)/.installed ## Exchange the operator over 200 live subscriptions: REF (latest tag), this version, back, forward
+	$(BIN)/python -m bench.upgrade $(REF) $(ARGS)
+
 lock: $(VENV)/.installed ## Pin the newest allowed versions again, with hashes
 	$(BIN)/pip install --quiet uv
 	$(BIN)/python requirements/lock.py
@@ -62,4 +65,4 @@ $(STATIC)/.built: $(VENV)/.installed $(UI)/package-lock.json $(shell find $(UI) 
 	@cd $(UI) && ../../$(SANDBOX) run npm ci --silent && ../../$(SANDBOX) run npm run --silent build >/dev/null
 	@touch $@
 
-.PHONY: help demo test test-long check bench bench-operator chaos lock clean
+.PHONY: help demo test test-long check bench bench-operator chaos upgrade lock clean

@@ -58,10 +58,11 @@ class Replica:
     environ: dict[str, str]
     log: Path
     health_port: int
+    python: Path = Path(sys.executable)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "kopf", "run", "--module=outlook_addin_operator.main"]
+        command = [str(self.python), "-m", "kopf", "run", "--module=outlook_addin_operator.main"]
         command += ["--standalone", "--all-namespaces"]
         command += [f"--liveness=http://127.0.0.1:{self.health_port}/healthz"]
         with self.log.open("ab") as log:
@@ -183,7 +184,7 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
     async with AsyncExitStack() as stack:
         plane = stack.enter_context(ControlPlane())
         world = await stack.enter_async_context(World.start(WorldSettings(folder=folder / "world")))
-        endpoint = await stack.enter_async_context(_endpoint())
+        endpoint = await stack.enter_async_context(serve())
         world.graph.faults.minimum_lifetime = 1.0
         ledger = Ledger(world.graph.subscriptions)
         _install(plane, world)
@@ -203,6 +204,11 @@ def _install(plane: ControlPlane, world: World) -> None:
         run("apply", "-n", SYSTEM, "-f", str(ROOT / "manifests" / name))
     run("create", "namespace", NAMESPACE)
     plane.wait_for(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/default")
+    credentials(plane, world)
+
+
+def credentials(plane: ControlPlane, world: World) -> None:
+    """Apply the Secret and the CA bundle that the OutlookAddins name."""
     secrets = {
         "CLIENT_SECRET": world.client_secret,
         "SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET": world.gateway_client_secret,
@@ -216,7 +222,8 @@ def _install(plane: ControlPlane, world: World) -> None:
             "data": {"ca.crt": world.ca_bundle.read_text()},
         },
     ):
-        run("apply", "-n", NAMESPACE, "-f", "-", input_text=json.dumps({"apiVersion": "v1", **body}))
+        text = json.dumps({"apiVersion": "v1", **body})
+        plane.kubectl("apply", "-n", NAMESPACE, "-f", "-", input_text=text)
 
 
 def _replica(plane: ControlPlane, folder: Path, name: str) -> Replica:
@@ -237,7 +244,8 @@ def _replica(plane: ControlPlane, folder: Path, name: str) -> Replica:
 
 
 @asynccontextmanager
-async def _endpoint() -> AsyncIterator[Endpoint]:
+async def serve() -> AsyncIterator[Endpoint]:
+    """Let Graph deliver."""
     socket = bind()
     endpoint = Endpoint(f"http://addin.localhost:{socket.getsockname()[1]}")
     app = web.Application()

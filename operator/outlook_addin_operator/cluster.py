@@ -115,18 +115,16 @@ class Cluster:
             )
             return [dict(item) async for item in found]
 
-    async def served(self, kind: str) -> bool:
-        """Tell whether the API server knows a kind."""
+    async def served(self, kind: str, namespace: str = "*") -> bool:
+        """Tell whether the API server knows a kind, asked where the operator may list it."""
         try:
             with _errors():
-                async for _ in self._client.list(_RESOURCES[kind], namespace="*", chunk_size=1):
+                async for _ in self._client.list(_RESOURCES[kind], namespace=namespace, chunk_size=1):
                     break
         except NotServedError:
             return False
         except ForbiddenError:
-            return (
-                True  # an installation for single namespaces may not look everywhere; its watches will tell
-            )
+            return True  # the watches, which need the same right, tell what is missing
         return True
 
     async def apply(self, body: Object) -> Object:

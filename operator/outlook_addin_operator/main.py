@@ -69,7 +69,7 @@ async def _start(memo: kopf.Memo) -> None:
     own = Settings.from_env(os.environ)
     runtime = Runtime(_cluster(), own, SystemClock())
     for kind in (ADDIN, SUBSCRIPTION):
-        if not await runtime.cluster.served(kind):
+        if not await runtime.cluster.served(kind, *own.namespaces[:1]):
             raise kopf.TemporaryError(f"the API server does not know {kind}; apply crds/ first", delay=5)
     if own.metrics_port:
         runtime.metrics.serve(own.listen_address, own.metrics_port)

@@ -109,6 +109,8 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        for outcome in ("done", "failed", "implausible"):
+            self.compared.labels(outcome)  # from 0 on: an alert asks whether one was ever done
         self.orphans = Counter(
             "outlook_addin_graph_orphans_removed",
             "Graph subscriptions of this installation that no CalendarSubscription spoke for.",

@@ -2,33 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
+from manifests.kustomize import MANIFESTS, rendered
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.errors import KubectlError
 from outlook_addin_sandbox.cluster.kubectl import Kubectl
 
-ROOT = Path(__file__).resolve().parents[2]
-MANIFESTS = ROOT / "manifests"
 COMPONENTS = sorted(path.name for path in (MANIFESTS / "components").iterdir())
-
-
-def rendered(kubectl: Kubectl, folder: Path, *components: str) -> list[dict[str, Any]]:
-    places = [f"components/{name}" for name in components]
-    kustomization = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": ["manifests"],
-        "components": [f"manifests/{place}" for place in places],
-    }
-    (folder / "manifests").symlink_to(MANIFESTS)
-    (folder / "crds").symlink_to(ROOT / "crds")
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    text = kubectl("kustomize", str(folder), "--load-restrictor=LoadRestrictionsNone")
-    return list(yaml.safe_load_all(text))
 
 
 @pytest.mark.parametrize("component", [(), *((name,) for name in COMPONENTS)], ids=str)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from outlook_addin_sandbox.cluster import flags
+from outlook_addin_sandbox.cluster.audit import AuditLog
 from outlook_addin_sandbox.cluster.binaries import Binaries
 from outlook_addin_sandbox.cluster.build import ensure_binaries
 from outlook_addin_sandbox.cluster.certificates import (
@@ -50,11 +51,12 @@ class ControlPlane:
         base: Where the run's private folder is made; the system's folder for temporary files when None.
         progress: Where to show what is going on.
         start_seconds: How long the start may take before it counts as failed.
+        audited: Whether to log what service accounts ask for; `audit` reads the log.
     """
 
     stays = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (all by name)
         self,
         *,
         binaries: Binaries | None = None,
@@ -62,12 +64,14 @@ class ControlPlane:
         base: Path | None = None,
         progress: Progress | None = None,
         start_seconds: float = START_SECONDS,
+        audited: bool = False,
     ) -> None:
         self._binaries = binaries
         self._port = port
         self._base = base
         self._progress = progress or Progress()
         self._start_seconds = start_seconds
+        self._audited = audited
 
     def __enter__(self) -> Self:
         """Compile what is missing, start all processes and wait until they work.
@@ -188,6 +192,7 @@ class ControlPlane:
         self._authority = CertificateAuthority(pki)
         self._service_account_key = write_service_account_key(pki)
         client_port, peer_port, api_port = free_ports(3)
+        self.audit = AuditLog(self._run.make("audit")) if self._audited else None
         self._etcd = flags.Etcd(self._run.make("etcd"), client_port, peer_port)
         self._api_server = flags.ApiServer(
             port=self._port or api_port,
@@ -196,6 +201,7 @@ class ControlPlane:
             serving=self._authority.serving("kube-apiserver", flags.SERVER_NAMES),
             kubelet_client=self._authority.client(KUBELET_CLIENT_USER, KUBELET_CLIENT_USER, [ADMIN_GROUP]),
             service_account_key=self._service_account_key,
+            audit=self.audit,
         )
         admin = self._authority.client("admin", "kubernetes-admin", [ADMIN_GROUP])
         self._probe = Probe(self.server, self.ca_file, admin)

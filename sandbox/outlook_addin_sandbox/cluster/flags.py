@@ -6,6 +6,7 @@ Source of the flags: kubernetes.io, "Command line tools reference"; etcd.io, "Co
 from dataclasses import dataclass
 from pathlib import Path
 
+from outlook_addin_sandbox.cluster.audit import AuditLog
 from outlook_addin_sandbox.cluster.binaries import Binaries
 from outlook_addin_sandbox.cluster.certificates import KeyPair
 
@@ -61,6 +62,7 @@ class ApiServer:
     serving: KeyPair
     kubelet_client: KeyPair
     service_account_key: Path
+    audit: AuditLog | None = None
 
     @property
     def url(self) -> str:
@@ -68,7 +70,7 @@ class ApiServer:
         return f"https://127.0.0.1:{self.port}"
 
     def command(self, binaries: Binaries) -> list[str]:
-        """Kube-apiserver with the default admission plugins and API groups."""
+        """Kube-apiserver with the default API groups; as strict about owner references as OpenShift's."""
         return [
             str(binaries.kube_apiserver),
             f"--etcd-servers={self.etcd_url}",
@@ -86,7 +88,7 @@ class ApiServer:
             f"--kubelet-client-key={self.kubelet_client.key}",
             "--kubelet-preferred-address-types=InternalIP,Hostname",
             "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction",
+            "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
             f"--service-account-issuer={ISSUER}",
             f"--api-audiences={ISSUER}",
             f"--service-account-key-file={self.service_account_key}",
@@ -94,7 +96,13 @@ class ApiServer:
             f"--service-cluster-ip-range={SERVICE_RANGE}",
             "--allow-privileged=true",
             "--profiling=false",
+            *self._audit_flags(),
         ]
+
+    def _audit_flags(self) -> list[str]:
+        if self.audit is None:
+            return []
+        return [f"--audit-policy-file={self.audit.policy}", f"--audit-log-path={self.audit.log}"]
 
 
 def controller_manager(
