@@ -171,3 +171,17 @@ async def test_a_second_thought_about_deleting_keeps_the_form_open(
     await page.keyboard.press("Escape")
     await expect(page.get_by_label("Subject")).to_have_value("Advice")
     assert mailbox.get(series.id).cancelled_dates == frozenset()
+
+
+async def test_a_meeting_that_somebody_else_organizes_can_only_be_looked_at(
+    page: Page, outlook: OutlookPage, mailbox: Mailbox
+) -> None:
+    mailbox.create_event(
+        "Advice", START, START + timedelta(hours=1), is_organizer=False, organizer="ben@bank.example"
+    )
+    await open_page(page, outlook)
+    await page.get_by_role("button", name="Advice").click()
+    await expect(page.get_by_text("ben@bank.example invited you")).to_be_visible()
+    await expect(page.get_by_role("button", name="Unblu Conversation")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    assert await page.locator("[name=subject]").evaluate("input => Boolean(input.closest('[inert]'))")

@@ -56,6 +56,8 @@ class CalendarEvent:
     """Id of the series of which this is one occurrence."""
     recurrence: Recurrence | None = None
     """Set on a series as a whole, whose times are those of its first occurrence."""
+    invited_by: str = ""
+    """Address of the organizer of a meeting to which this agent was invited; empty for the agent's own."""
     custom_properties: Mapping[str, Any] = field(default_factory=dict)
 
 

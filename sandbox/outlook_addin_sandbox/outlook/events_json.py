@@ -37,6 +37,7 @@ def event_json(event: CalendarEvent) -> dict[str, Any]:
         "isCancelled": event.is_cancelled,
         "seriesId": event.series_id,
         "recurrence": event.recurrence and _recurrence_json(event.recurrence),
+        "invitedBy": event.invited_by,
         "customProperties": dict(event.custom_properties),
     }
 

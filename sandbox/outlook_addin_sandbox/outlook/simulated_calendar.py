@@ -107,6 +107,7 @@ def _event(event: SimEvent, addin_id: str) -> CalendarEvent:
         is_cancelled=event.is_cancelled,
         series_id=event.series_master_id,
         recurrence=event.recurrence,
+        invited_by="" if event.is_organizer else event.organizer,
         custom_properties=_properties(event.custom_properties.get(addin_id.lower())),
     )
 

@@ -7,7 +7,7 @@
  * @typedef {{id: string, subject: string, start: string, end: string, isAllDay: boolean, timeZone: string,
  *   location: string, body: string, attendees: string[], sensitivity: string, isCancelled: boolean,
  *   seriesId: string | null, recurrence: import("./repeats.js").Recurrence | null,
- *   customProperties: Record<string, any>}} CalendarEvent a series as a whole has a recurrence, an occurrence a seriesId
+ *   invitedBy: string, customProperties: Record<string, any>}} CalendarEvent a series as a whole has a recurrence, an occurrence a seriesId
  */
 
 /**

@@ -12,12 +12,14 @@ import { movedAlong } from "./repeats.js";
 export class Draft extends EventTarget {
   /**
    * @param {Fields} fields
-   * @param {{id?: string, customProperties?: Record<string, any>}} [saved]
+   * @param {{id?: string, invitedBy?: string, customProperties?: Record<string, any>}} [saved]
    * @param {CalendarEvent | null} [series] of which this is one occurrence
    */
-  constructor(fields, { id, customProperties = {} } = {}, series = null) {
+  constructor(fields, { id, invitedBy = "", customProperties = {} } = {}, series = null) {
     super();
     this.id = id ?? null;
+    /** address of the organizer, who alone can change the meeting; empty for an event of one's own */
+    this.invitedBy = invitedBy;
     this.series = series;
     this.fields = { ...fields };
     this.customProperties = { ...customProperties };

@@ -46,7 +46,7 @@ export class EventForm {
     this.root.hidden = false;
     draft.addEventListener("change", (event) => this.#changed(/** @type {CustomEvent} */ (event).detail));
     draft.addEventListener("notifications", () => this.#showNotifications());
-    find("[name=subject]", this.root).focus();
+    find(draft.invitedBy ? "[aria-label=Close]" : "[name=subject]", this.root).focus();
   }
 
   /** Ask before edits are lost; answers whether the form is closed. */
@@ -90,15 +90,14 @@ export class EventForm {
     return el(
       "header",
       { class: "ribbon" },
-      button("ribbon-button primary", "save", "Save", () => void this.#save()),
+      draft.invitedBy ? null : button("ribbon-button primary", "save", "Save", () => void this.#save()),
       draft.isNew
         ? null
         : button("ribbon-button", "bin", draft.isSeries ? "Delete series" : "Delete", () => void this.#remove()),
       draft.series
         ? button("ribbon-button", "repeat", "Open series", () => this.actions.openSeries(draft))
         : null,
-      el("span", { class: "ribbon-line" }),
-      addin,
+      ...(draft.invitedBy ? [] : [el("span", { class: "ribbon-line" }), addin]),
       el("span", { class: "ribbon-space" }),
       el(
         "button",
@@ -114,6 +113,7 @@ export class EventForm {
       readFields(this.root, draft);
       if (draft.fields.subject) this.actions.didStep("name");
     });
+    if (draft.invitedBy) showAsInvited(inputs, draft.invitedBy);
     const pane = el("aside", { class: "pane", hidden: true, "aria-label": "Task pane" });
     return el("div", { class: "form-main" }, inputs, pane);
   }
@@ -132,7 +132,7 @@ export class EventForm {
 
   async #save() {
     const { draft } = this;
-    if (!draft) return;
+    if (!draft || draft.invitedBy) return;
     await this.actions.save(draft);
     if (!draft.isDirty) this.#leave();
   }
@@ -193,6 +193,20 @@ export class EventForm {
     pane?.setAttribute("hidden", "");
     this.root.querySelector(".addin")?.setAttribute("aria-pressed", "false");
   }
+}
+
+/**
+ * What Outlook shows to attendees: nothing to change, and no add-in, whose button is in the organizer's form.
+ *
+ * @param {HTMLElement} inputs
+ * @param {string} organizer
+ */
+function showAsInvited(inputs, organizer) {
+  const notifications = find(".notifications", inputs);
+  const told = `${organizer} invited you. Only the organizer can change the meeting.`;
+  notifications.replaceChildren(el("p", { class: "notification" }, told));
+  for (const part of inputs.children)
+    if (part !== notifications) /** @type {HTMLElement} */ (part).inert = true;
 }
 
 /** @param {Draft} draft */

@@ -38,7 +38,7 @@ export class Week {
     /** @type {Map<string | null, CalendarEvent>} by id; what is drawn are their occurrences */
     this.series = new Map();
     this.drag = dragging(root, {
-      isEnabled: (id) => !this.events.find((event) => event.id === id)?.isAllDay,
+      isEnabled: (id) => this.events.some((event) => event.id === id && !event.isAllDay && !event.invitedBy),
       dropped: (id, days, minutes, grows) => this.#dropped(id, days, minutes, grows),
       ended: () => this.render(),
     });
