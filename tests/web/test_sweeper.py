@@ -212,6 +212,31 @@ async def test_a_mailbox_is_swept_when_somebody_asks_and_after_its_subscription_
         await until(lambda: bench.conversation.topic == "Renamed in silence")
 
 
+async def test_a_mailbox_is_swept_as_soon_as_its_subscription_is_seen_and_its_state_is_told(
+    bench: Bench,
+) -> None:
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.sweeps == 1 and bench.kubernetes.changed.empty())
+        scheduled(bench)
+        bench.outlook.put(ANNA, "event-1", subject="Renamed in silence")
+        await bench.kubernetes.create(ANNA, None)
+        bench.kubernetes.change(ANNA, subscription_id="already there")
+        await until(lambda: bench.conversation.topic == "Renamed in silence")
+        await until(lambda: replica.said() == ["Repairing", "InSync"])
+
+
+async def test_a_subscription_that_was_made_again_is_told_its_state_again(bench: Bench) -> None:
+    await bench.kubernetes.create(ANNA, None)
+    bench.kubernetes.change(ANNA, subscription_id="first")
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.said() == ["InSync"])
+        bench.kubernetes.change(ANNA, deleted=True)
+        del bench.kubernetes.followed[ANNA]
+        await bench.kubernetes.create(ANNA, None)
+        bench.kubernetes.change(ANNA, subscription_id="second")
+        await until(lambda: replica.said() == ["InSync", "InSync"])
+
+
 async def test_one_of_two_replicas_sweeps(bench: Bench) -> None:
     scheduled(bench)
     async with Replica(bench, "one").running() as one, Replica(bench, "two").running() as two:
