@@ -32,6 +32,8 @@ ASK_EVERY: Final = 15.0
 """Seconds between two looks at the OutlookAddin's annotation."""
 RETRY: Final = 5.0
 """Seconds until a sweep that could not even begin is tried again."""
+LONGEST_REQUEST: Final = 64
+"""Characters of the annotation that are repeated in the log."""
 BOOKKEEPING_PAUSE: Final = 0.05
 """Seconds between two writes to Kubernetes."""
 
@@ -113,6 +115,7 @@ class Sweeper:
         """Look at every mailbox once; False if that could not even begin."""
         started = self._clock.monotonic()
         try:
+            answers = await self._subscriptions.sweep_request()
             wanted = await self._plan()
         except (ClientError, StoreUnavailable) as error:
             log.warning("a sweep cannot begin: %s", error)
@@ -125,15 +128,17 @@ class Sweeper:
             group.create_task(self._bookkeeping(wanted))
             tenants = [group.create_task(self._tenant(each)) for each in wanted.by_tenant.values()]
         complete = all(each.result() for each in tenants)
-        self._finish(started, complete=complete)
+        self._finish(started, answers, complete=complete)
         return True
 
-    def _finish(self, started: float, *, complete: bool) -> None:
+    def _finish(self, started: float, answers: str, *, complete: bool) -> None:
+        """Tell that a sweep has ended, and which request it answers: the one that stood there before."""
         self._metrics.sweeps.labels("complete" if complete else "incomplete").inc()
         self._metrics.sweep_seconds.observe(self._clock.monotonic() - started)
         if complete:
             self._metrics.last_sweep.set(self._clock.now().timestamp())
-        log.info("a sweep has ended", extra={"complete": complete})
+        request = {"request": answers[:LONGEST_REQUEST]} if answers else {}
+        log.info("a sweep has ended", extra={"complete": complete, **request})
 
     async def _sweep_forever(self) -> None:
         while True:

@@ -189,6 +189,23 @@ async def test_a_sweep_that_finds_nothing_repairs_nothing_and_reads_no_single_ev
     assert replica.sample("last_sweep_timestamp_seconds") == START.timestamp()
 
 
+async def test_the_log_tells_when_the_sweep_that_was_asked_for_has_ended(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    scheduled(bench)
+
+    def answered() -> list[tuple[str, bool]]:
+        ended = [each.__dict__ for each in caplog.records if each.message == "a sweep has ended"]
+        return [(each["request"], each["complete"]) for each in ended if "request" in each]
+
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.sweeps == 1)
+        assert answered() == []
+        bench.kubernetes.request = "monday"
+        await until(lambda: answered() == [("monday", True)])
+
+
 async def test_an_annotation_at_the_add_in_asks_for_a_sweep(bench: Bench) -> None:
     scheduled(bench)
     async with Replica(bench).running() as replica:
