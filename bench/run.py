@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from bench import kubernetes_clients
+from bench import intake, kubernetes_clients, repair
 from bench.machine import machine, versions
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 
@@ -15,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 
 
-def clients() -> None:
+def clients() -> dict[str, Any]:
     """Compare the Kubernetes clients on a control plane of their own."""
     with ControlPlane() as plane:
         plane.kubectl("apply", "-f", str(ROOT / "crds" / "calendarsubscriptions.yaml"))
@@ -25,10 +27,18 @@ def clients() -> None:
         listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
         plane.kubectl("create", "-f", "-", input_text=listed, timeout=120)
         result = kubernetes_clients.measure(connection(plane), names)
+    return {"clients": result}
+
+
+def keep(name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Measure, show the result and write it down with what it depends on."""
+    body = {"machine": machine(), "versions": versions()}
+    result = measure()
     print(json.dumps(result, indent=2))
-    body = {"machine": machine(), "versions": versions(), "clients": result}
+    body |= result
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "kubernetes_clients.json").write_text(f"{json.dumps(body, indent=2)}\n")
+    (RESULTS / f"{name}.json").write_text(f"{json.dumps(body, indent=2)}\n")
+    return result
 
 
 def connection(plane: ControlPlane) -> kubernetes_clients.Connection:
@@ -43,7 +53,10 @@ def connection(plane: ControlPlane) -> kubernetes_clients.Connection:
 
 def main() -> None:
     """Measure everything, one after the other, so that nothing disturbs anything else."""
-    clients()
+    keep("kubernetes_clients", clients)
+    keep("intake", intake.measure)
+    if keep("repair", repair.measure)["changes lost"]:
+        sys.exit("changes were lost, see above")
     subprocess.run([sys.executable, "-m", "bench.operator", "--quick"], cwd=ROOT, check=True)
 
 

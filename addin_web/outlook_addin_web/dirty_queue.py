@@ -165,7 +165,13 @@ class DirtyQueue:
             del box.tasks[each.place]
         self._count(lane, -len(events))
         first = events[0] if events else task
-        return Task(task.mailbox, Kind.MAILBOX, correlation=first.correlation, since=first.since)
+        return Task(
+            task.mailbox,
+            Kind.MAILBOX,
+            correlation=first.correlation,
+            since=first.since,
+            trace=first.trace,
+        )
 
     def _end_turn(self, mailbox: Mailbox, turn: _Turn) -> None:
         box = self._boxes[mailbox]

@@ -29,6 +29,7 @@ from outlook_addin_core.domain.token_bucket import TokenBucket
 from outlook_addin_web.headers import NO_STORE
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.tasks import Kind, Task
+from outlook_addin_web.tracing import noted
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ class Intake:
         task = self._task(mailbox, item)
         if task is None:
             return Outcome.IGNORED
-        task = replace(task, correlation=correlation, since=self._clock.now())
+        task = noted(replace(task, correlation=correlation, since=self._clock.now()))
         return Outcome.ACCEPTED if self._submit(task) else Outcome.FULL
 
     def _task(self, mailbox: Mailbox, item: Notification) -> Task | None:

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 
 from outlook_addin_core.domain.clock import SystemClock
 from outlook_addin_core.domain.config import AddinConfig, ConfigError
-from outlook_addin_web import logs
+from outlook_addin_web import logs, tracing
 from outlook_addin_web.app import build_app
 from outlook_addin_web.metrics import Metrics, metrics_app
 from outlook_addin_web.settings import Settings, SettingsError, load_config
@@ -37,6 +37,7 @@ def main() -> None:
         settings = Settings.from_env(os.environ)
         config = load_config(settings.config_path)
         settings.check(config)
+        end_tracing = tracing.start(os.environ)
     except (SettingsError, ConfigError) as error:
         sys.stderr.write(f"outlook-addin-web: {error}\n")
         sys.exit(BAD_CONFIGURATION)
@@ -46,6 +47,8 @@ def main() -> None:
     except OSError as error:
         sys.stderr.write(f"outlook-addin-web: cannot listen ({error.strerror or error}).\n")
         sys.exit(1)
+    finally:
+        end_tracing()
 
 
 async def serve(settings: Settings, config: AddinConfig, environ: Mapping[str, str]) -> None:

@@ -30,6 +30,21 @@ def manifest(addin: str, namespace: str, mailbox: Mailbox, address: str | None) 
     return {"apiVersion": API_VERSION, "kind": "CalendarSubscription", "metadata": metadata, "spec": spec}
 
 
+def serves(found: Mapping[str, Any], addin: str, mailbox: Mailbox) -> bool:
+    """Tell whether an object follows the mailbox, as far as the operator has looked at it.
+
+    An older one may serve the same mailbox; the operator says so.
+    """
+    spec = found["spec"]
+    is_meant = spec["addinRef"]["name"] == addin and mailbox_of(found) == mailbox
+    return is_meant and _condition(found, "Ready").get("reason") != "Duplicate"
+
+
+def mailbox_of(found: Mapping[str, Any]) -> Mailbox:
+    """Return whose calendar an object follows."""
+    return Mailbox(found["spec"]["tenantId"], found["spec"]["userId"])
+
+
 def state_of(found: Mapping[str, Any]) -> SubscriptionState:
     """Return what the pane shows."""
     ready, name = _condition(found, "Ready"), found["metadata"]["name"]
@@ -41,11 +56,11 @@ def state_of(found: Mapping[str, Any]) -> SubscriptionState:
 
 def followed_of(found: Mapping[str, Any], *, deleted: bool = False) -> Followed:
     """Return what the sweep needs."""
-    metadata, spec = found["metadata"], found["spec"]
+    metadata = found["metadata"]
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     return Followed(
         name=metadata["name"],
-        mailbox=Mailbox(spec["tenantId"], spec["userId"]),
+        mailbox=mailbox_of(found),
         web_made=(metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER,
         subscription_id=_status(found).get("subscriptionId") or "",
         sync_requested=annotations.get(SYNC_REQUESTED, ""),

@@ -14,7 +14,7 @@ from outlook_addin_core.clients.kubernetes import (
     apply_status,
 )
 from outlook_addin_core.domain.clock import Clock
-from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
+from outlook_addin_core.domain.mailbox import Mailbox, age_of, subscription_name
 from outlook_addin_web.ports import Followed, StoreUnavailable, SubscriptionState
 from outlook_addin_web.store_errors import Exists, Missing, store_errors
 from outlook_addin_web.subscription_objects import (
@@ -24,6 +24,7 @@ from outlook_addin_web.subscription_objects import (
     condition,
     followed_of,
     manifest,
+    serves,
     state_of,
     verdict_of,
 )
@@ -36,6 +37,8 @@ PAGE: Final = 200
 
 class KubernetesSubscriptions:
     """Fits ``ports.Subscriptions``.
+
+    What the web server makes has a name that follows from the mailbox; what others make has any name.
 
     Args:
         client: With the rights of the ClusterRole ``outlook-addin-web``.
@@ -52,16 +55,20 @@ class KubernetesSubscriptions:
 
     async def get(self, mailbox: Mailbox) -> SubscriptionState | None:
         """Return the mailbox's subscription, or None."""
-        found = await self._get(mailbox)
+        found = await self._serving(mailbox)
         return None if found is None else state_of(found)
 
     async def create(self, mailbox: Mailbox, address: str | None) -> None:
-        """Make the mailbox's subscription; whoever made it first, there is one."""
+        """Make the mailbox's subscription, unless somebody else has made it under any name."""
+        if await self._serving(mailbox) is not None:
+            return
         body = CalendarSubscription.from_dict(manifest(self._addin, self._namespace, mailbox, address))
         try:
             async with store_errors("create"):
                 await self._client.create(body, field_manager=MANAGER)
         except Exists:
+            if await self._serving(mailbox) is None:
+                raise StoreUnavailable("another mailbox's subscription has the name; delete it") from None
             return
         if self._counted is not None:
             self._counted = (self._counted[0], self._counted[1] + 1)
@@ -75,8 +82,11 @@ class KubernetesSubscriptions:
 
     async def request_renewal(self, mailbox: Mailbox, token: str) -> bool:
         """Annotate the mailbox's subscription; the operator renews it and notes the token in its status."""
+        found = await self._serving(mailbox)
+        if found is None:
+            return False
         try:
-            await self._annotate(subscription_name(self._addin, mailbox), {RENEW_REQUESTED: token})
+            await self._annotate(found["metadata"]["name"], {RENEW_REQUESTED: token})
         except Missing:
             return False
         return True
@@ -108,7 +118,7 @@ class KubernetesSubscriptions:
 
     async def report(self, mailbox: Mailbox, verdict: Verdict) -> bool:
         """Write the condition Synchronized, unless it says so already; False if there is no subscription."""
-        found = await self._get(mailbox)
+        found = await self._serving(mailbox)
         if found is None:
             return False
         if verdict_of(found) == verdict:
@@ -137,10 +147,8 @@ class KubernetesSubscriptions:
 
     async def remove(self, followed: Followed) -> None:
         """Delete a subscription, unless it has changed since it was read."""
-        fresh = await self._get(followed.mailbox)
-        if fresh is None or fresh["metadata"]["name"] != followed.name:
-            return
-        if fresh["metadata"].get("resourceVersion") != followed.version:
+        fresh = await self._get(followed.name)
+        if fresh is None or fresh["metadata"].get("resourceVersion") != followed.version:
             return
         try:
             async with store_errors("delete"):
@@ -167,16 +175,25 @@ class KubernetesSubscriptions:
             CalendarSubscription, namespace=self._namespace, fields=self._fields, chunk_size=PAGE
         )
 
-    async def _get(self, mailbox: Mailbox) -> Any:
-        name = subscription_name(self._addin, mailbox)
+    async def _serving(self, mailbox: Mailbox) -> Any:
+        """Return the object that follows the mailbox: that of the name which we give, or else the oldest.
+
+        A look at one name costs the API server nothing; it goes through all objects only when it has to.
+        """
+        found = await self._get(subscription_name(self._addin, mailbox))
+        if found is not None and serves(found, self._addin, mailbox):
+            return found
+        fields = {**self._fields, "spec.tenantId": mailbox.tenant_id, "spec.userId": mailbox.user_id}
+        async with store_errors("list"):
+            listed = self._client.list(CalendarSubscription, namespace=self._namespace, fields=fields)
+            return min([each async for each in listed], key=age_of, default=None)
+
+    async def _get(self, name: str) -> Any:
         try:
             async with store_errors("get"):
-                found = await self._client.get(CalendarSubscription, name, namespace=self._namespace)
+                return await self._client.get(CalendarSubscription, name, namespace=self._namespace)
         except Missing:
             return None
-        if Mailbox(found["spec"]["tenantId"], found["spec"]["userId"]) != mailbox:
-            raise StoreUnavailable("another mailbox's subscription has the name; delete it")
-        return found
 
     async def _annotate(self, name: str, annotations: Mapping[str, str]) -> None:
         async with store_errors("patch"):

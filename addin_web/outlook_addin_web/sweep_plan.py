@@ -35,7 +35,7 @@ def plan(
     """Plan a sweep.
 
     Args:
-        followed: The add-in's subscriptions; a mailbox may have two, one of which only waits.
+        followed: The add-in's subscriptions.
         conversations: The mailboxes with open conversations, and whether one of these knows its event.
         tenant_ids: Whose mailboxes are served; nobody else's are looked at.
         now: The moment.
@@ -51,10 +51,20 @@ def plan(
     linked = {mailbox for mailbox, known_event in used.items() if known_event}
     return SweepPlan(
         by_tenant=by_tenant,
-        needed=tuple(each for each in known if each.mailbox in linked and each.last_needed != now.date()),
+        needed=tuple(
+            each for each in serving(known) if each.mailbox in linked and each.last_needed != now.date()
+        ),
         missing=tuple(sorted(linked - subscribed)),
         idle=tuple(each for each in known if each.mailbox not in used and _is_idle(each, now, retention)),
     )
+
+
+def serving(followed: Iterable[Followed]) -> list[Followed]:
+    """Return the subscription that serves each mailbox: of several the oldest, as the operator decides."""
+    found: dict[Mailbox, Followed] = {}
+    for each in sorted(followed, key=lambda each: (each.created, each.name)):
+        found.setdefault(each.mailbox, each)
+    return list(found.values())
 
 
 def _is_idle(followed: Followed, now: datetime, retention: timedelta) -> bool:

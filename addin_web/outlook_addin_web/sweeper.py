@@ -18,7 +18,7 @@ from outlook_addin_core.domain.links import SourceId
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.ports import Conversations, Followed, StoreUnavailable, Subscriptions
-from outlook_addin_web.sweep_plan import SweepPlan, plan
+from outlook_addin_web.sweep_plan import SweepPlan, plan, serving
 from outlook_addin_web.tasks import Kind, Task
 from outlook_addin_web.verdicts import Verdict
 
@@ -32,6 +32,8 @@ ASK_EVERY: Final = 15.0
 """Seconds between two looks at the OutlookAddin's annotation."""
 RETRY: Final = 5.0
 """Seconds until a sweep that could not even begin is tried again."""
+LONGEST_REQUEST: Final = 64
+"""Characters of the annotation that are repeated in the log."""
 BOOKKEEPING_PAUSE: Final = 0.05
 """Seconds between two writes to Kubernetes."""
 
@@ -90,6 +92,8 @@ class Sweeper:
         self._metrics = metrics
         self._requested = asyncio.Event()
         self._waiting: dict[Mailbox, asyncio.Event] = {}
+        self._known: dict[str, _Noted] = {}
+        self._planned = asyncio.Event()
 
     def request(self) -> None:
         """Have everything swept as soon as the sweep that is under way has ended."""
@@ -111,6 +115,7 @@ class Sweeper:
         """Look at every mailbox once; False if that could not even begin."""
         started = self._clock.monotonic()
         try:
+            answers = await self._subscriptions.sweep_request()
             wanted = await self._plan()
         except (ClientError, StoreUnavailable) as error:
             log.warning("a sweep cannot begin: %s", error)
@@ -123,15 +128,17 @@ class Sweeper:
             group.create_task(self._bookkeeping(wanted))
             tenants = [group.create_task(self._tenant(each)) for each in wanted.by_tenant.values()]
         complete = all(each.result() for each in tenants)
-        self._finish(started, complete=complete)
+        self._finish(started, answers, complete=complete)
         return True
 
-    def _finish(self, started: float, *, complete: bool) -> None:
+    def _finish(self, started: float, answers: str, *, complete: bool) -> None:
+        """Tell that a sweep has ended, and which request it answers: the one that stood there before."""
         self._metrics.sweeps.labels("complete" if complete else "incomplete").inc()
         self._metrics.sweep_seconds.observe(self._clock.monotonic() - started)
         if complete:
             self._metrics.last_sweep.set(self._clock.now().timestamp())
-        log.info("a sweep has ended", extra={"complete": complete})
+        request = {"request": answers[:LONGEST_REQUEST]} if answers else {}
+        log.info("a sweep has ended", extra={"complete": complete, **request})
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -149,7 +156,9 @@ class Sweeper:
 
     async def _plan(self) -> SweepPlan:
         followed = [each async for each in self._subscriptions.all()]
-        for each in followed:
+        self._known = {each.name: _noted(each) for each in followed}
+        self._planned.set()
+        for each in serving(followed):
             self._learn(each.mailbox, each.verdict)
         opened: dict[Mailbox, bool] = {}
         async for conversation in self._conversations.search_mailbox(self._prefix):
@@ -238,27 +247,39 @@ class Sweeper:
             await asyncio.sleep(ASK_EVERY)
 
     async def _watch_forever(self) -> None:
-        """Look at a mailbox when its annotation asks for it, and after its subscription was replaced."""
-        known: dict[str, _Noted] = {}
+        """Look at a mailbox when its annotation asks for it, and once it has a subscription that is new.
+
+        What was there when the first sweep began is that sweep's business.
+        """
+        await self._planned.wait()
         while True:
             try:
                 async for followed in self._subscriptions.changes():
-                    self._compare(known, followed)
+                    self._compare(followed)
             except StoreUnavailable as error:
                 log.warning("subscriptions cannot be watched: %s", error)
             await asyncio.sleep(RETRY)
 
-    def _compare(self, known: dict[str, _Noted], followed: Followed) -> None:
-        before = known.pop(followed.name, None)
+    def _compare(self, followed: Followed) -> None:
+        before = self._known.pop(followed.name, None)
+        if before is None or followed.deleted:
+            self._learn(
+                followed.mailbox, None
+            )  # what was said may stand in another object than the next time
         if followed.deleted:
             return
-        now = known[followed.name] = _Noted(followed.sync_requested, followed.subscription_id)
-        if before is None or followed.mailbox.tenant_id not in self._tenant_ids:
+        before, now = before or _Noted("", ""), _noted(followed)
+        self._known[followed.name] = now
+        if followed.mailbox.tenant_id not in self._tenant_ids:
             return
         asked = now.request not in {before.request, ""}
         replaced = now.subscription_id not in {before.subscription_id, ""}
         if asked or replaced:
             self._submit(Task(followed.mailbox, Kind.MAILBOX, correlation=str(uuid4())))
+
+
+def _noted(followed: Followed) -> _Noted:
+    return _Noted(followed.sync_requested, followed.subscription_id)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

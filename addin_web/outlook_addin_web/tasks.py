@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
+from opentelemetry.trace import SpanContext
+
 from outlook_addin_core.domain.mailbox import Mailbox
 
 
@@ -52,6 +54,7 @@ class Task:
         correlation: Leads from the notification through our logs to the calls that it caused.
         since: When the notification came.
         tries: How often it failed for a reason of its own.
+        trace: The notification's place in its trace, if traces are collected.
     """
 
     mailbox: Mailbox
@@ -62,6 +65,7 @@ class Task:
     correlation: str = field(default="", compare=False)
     since: datetime | None = field(default=None, compare=False)
     tries: int = field(default=0, compare=False)
+    trace: SpanContext | None = field(default=None, compare=False)
 
     @property
     def place(self) -> Place:
@@ -81,5 +85,6 @@ def coalesced(known: Task, new: Task) -> Task:
         finding=None if announced else new.finding,
         correlation=known.correlation or new.correlation,
         since=known.since or new.since,
+        trace=known.trace or new.trace,
         tries=max(known.tries, new.tries),
     )

@@ -21,6 +21,7 @@ from outlook_addin_web.dirty_queue import DirtyQueue
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.ports import StoreUnavailable
 from outlook_addin_web.tasks import Kind, Place, Task
+from outlook_addin_web.tracing import work_failed, working
 from outlook_addin_web.verdicts import PATIENCE, Verdict, Verdicts, failing, parked
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ class Worker:
     async def _do(self, does: Does, task: Task) -> None:
         started = self._clock.now()
         try:
-            with correlated(task.correlation):
+            with correlated(task.correlation), working(task):
                 await self._attempt(does, task, started)
         finally:
             self._wake.set()
@@ -154,6 +155,7 @@ class Worker:
         try:
             await does.carry_out(task)
         except Exception as error:  # noqa: BLE001 - no task may end the worker; what it was is told
+            work_failed(error)
             self._failed(task, error, blame(error), started)
         else:
             self._succeeded(task)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from sys import intern
 from typing import Any
 
+from outlook_addin_core.domain.mailbox import age_of
 from outlook_addin_operator.keys import ADDIN, Key, is_deleting, key_of
 from outlook_addin_operator.status import find, is_true, parse_time
 
@@ -63,11 +64,6 @@ class SubscriptionEntry:
             key_id=intern(status.get("webhookKeyId") or ""),
             refused=credentials is not None and credentials["reason"] == "CredentialsRefused",
         )
-
-
-def age_of(body: Mapping[str, Any]) -> str:
-    """Return what sorts objects by their age; the name decides between objects of one second."""
-    return f"{body['metadata']['creationTimestamp']}/{body['metadata']['name']}"
 
 
 @lru_cache(maxsize=1024)

@@ -117,6 +117,7 @@ SYNC = {"enabled": True, "authGateway": {"clientId": "gateway"}}
             {"disruptionBudget": {"minAvailable": "half"}},
             "spec.disruptionBudget.minAvailable: .*must be a number of pods or a share such as 50%",
         ),
+        ({"tracing": {"endpoint": "collector:4318"}}, "spec.tracing.endpoint: .*must be an address such as"),
         ({"podMonitor": {"interval": "often"}}, "spec.podMonitor.interval: .*must be a duration such as 30s"),
         ({"logLevel": "warn"}, "spec.logLevel: .*supported values: .*warning"),
         (

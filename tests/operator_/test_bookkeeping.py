@@ -9,9 +9,10 @@ import pytest
 from prometheus_client import generate_latest
 
 import outlook_addin_operator as operator_package
+from outlook_addin_core.domain.mailbox import age_of
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.graph_access import proxy_for
-from outlook_addin_operator.inventory import Counts, Inventory, age_of
+from outlook_addin_operator.inventory import Counts, Inventory
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
 from outlook_addin_operator.metrics import REASONS, Metrics
 from outlook_addin_operator.schedule import Schedule

@@ -151,6 +151,12 @@ def test_a_proxy_never_stands_between_the_pod_and_the_api_server() -> None:
     assert "NO_PROXY" not in variables(addin())
 
 
+def test_traces_go_to_the_collector_that_the_spec_names_and_nowhere_else() -> None:
+    view_ = addin(tracing={"endpoint": "http://collector:4318"})
+    assert variables(view_)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in variables(addin())
+
+
 def test_a_ca_bundle_is_mounted_whatever_its_key_is_called() -> None:
     view_ = addin(proxy={"caBundleRef": {"name": "ca", "key": "root.pem"}})
     volumes = {volume["name"]: volume for volume in pod(view_)["volumes"]}

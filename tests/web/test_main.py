@@ -11,11 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientConnectionError, ClientSession
+from aiohttp import ClientConnectionError, ClientSession, web
+from aiohttp.test_utils import TestServer
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from outlook_addin_core.domain.client_state import issue
 from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_web.settings import Settings, SettingsError
-from web.fakes import CONFIG, KEY
+from web.fakes import ANNA, CONFIG, KEY
 from web.polling import until
 
 SYNC_ENV = {
@@ -178,7 +181,8 @@ async def test_without_synchronisation_it_serves_in_little_memory_and_stops_when
     assert [json.loads(line)["message"] for line in stdout.decode().splitlines()] == ["serving", "stopping"]
 
 
-async def test_with_synchronisation_it_starts_although_nothing_else_is_there(tmp_path: Path) -> None:
+def alone(tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a server that reaches nobody."""
     (tmp_path / "kubeconfig").write_text(KUBECONFIG)
     dead = "http://localhost:9"
     config = replace(
@@ -188,8 +192,43 @@ async def test_with_synchronisation_it_starts_although_nothing_else_is_there(tmp
         unblu_oauth_backend_url=dead,
         sync_server_auth_gateway_token_url=f"{dead}/token",
     )
-    environ = {**SYNC_ENV, **written(tmp_path, config), "KUBECONFIG": str(tmp_path / "kubeconfig")}
-    async with serving(environ) as (process, session, port, _):
+    return {**SYNC_ENV, **written(tmp_path, config), "KUBECONFIG": str(tmp_path / "kubeconfig")}
+
+
+async def test_traces_go_to_the_endpoint_that_the_environment_names(tmp_path: Path) -> None:
+    received: list[ExportTraceServiceRequest] = []
+
+    async def collect(request: web.Request) -> web.Response:
+        received.append(ExportTraceServiceRequest.FromString(await request.read()))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", collect)
+    item = {
+        "subscriptionId": "subscription",
+        "tenantId": ANNA.tenant_id,
+        "clientState": issue(KEY, ANNA),
+        "changeType": "updated",
+        "resourceData": {"id": "event"},
+    }
+    async with TestServer(app) as collector:
+        environ = {**alone(tmp_path), "OTEL_EXPORTER_OTLP_ENDPOINT": str(collector.make_url("")).rstrip("/")}
+        async with serving(environ) as (process, session, port, _):
+            url = f"http://127.0.0.1:{port}/addin/graph/notifications"
+            async with session.post(url, json={"value": [item]}) as answer:
+                assert answer.status == 202
+            process.terminate()
+            _, stderr = await process.communicate()
+        assert (process.returncode, stderr) == (0, b"")
+    resources = [each for request in received for each in request.resource_spans]
+    names = {span.name for each in resources for scope in each.scope_spans for span in scope.spans}
+    assert "notification" in names
+    services = {pair.value.string_value for each in resources for pair in each.resource.attributes}
+    assert {"outlook-addin-web", "bank"} <= services
+
+
+async def test_with_synchronisation_it_starts_although_nothing_else_is_there(tmp_path: Path) -> None:
+    async with serving(alone(tmp_path)) as (process, session, port, _):
         url = f"http://127.0.0.1:{port}/addin/graph/notifications?validationToken=hello"
         async with session.post(url) as answer:
             assert (answer.status, await answer.text()) == (200, "hello")

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from outlook_addin_core.domain.clock import SystemClock
 from outlook_addin_core.domain.conversations import Marker
-from outlook_addin_core.domain.mailbox import subscription_name
+from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.kubectl import Kubectl
 from outlook_addin_web import sweeper
@@ -26,7 +26,8 @@ from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.outside import Outside
 from outlook_addin_web.subscriptions import KubernetesSubscriptions
 from outlook_addin_web.sync import Sync
-from web.fakes import ANNA, CONFIG, KEY, START, Bench
+from outlook_addin_web.tasks import Kind, Task
+from web.fakes import ANNA, BEN, CONFIG, KEY, START, Bench, uuid
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDIN = "desk"
@@ -65,13 +66,14 @@ class Replica:
     def __init__(self, bench: Bench, client: lightkube.AsyncClient, namespace: str, name: str) -> None:
         self.metrics = Metrics(CollectorRegistry())
         clock = SystemClock()
+        self.subscriptions = KubernetesSubscriptions(client, ADDIN, namespace, clock)
         self.sync = Sync(
             config=replace(CONFIG, sync_server_sweep_interval=timedelta(hours=1)),
             keys=(KEY,),
             outside=Outside(
                 events=bench.outlook,
                 conversations=bench.unblu,
-                subscriptions=KubernetesSubscriptions(client, ADDIN, namespace, clock),
+                subscriptions=self.subscriptions,
                 lease=KubernetesLease(client, ADDIN, namespace),
                 verify=nobody,
                 known_to_unblu=nobody,
@@ -114,6 +116,20 @@ def addin(namespace: str) -> str:
         "kind": "OutlookAddin",
         "metadata": metadata,
         "spec": spec,
+    }
+    return json.dumps(body)
+
+
+def by_hand(name: str, namespace: str, mailbox: Mailbox = ANNA) -> str:
+    body = {
+        "apiVersion": "outlook-addin.dev/v1alpha1",
+        "kind": "CalendarSubscription",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "addinRef": {"name": ADDIN},
+            "tenantId": mailbox.tenant_id,
+            "userId": mailbox.user_id,
+        },
     }
     return json.dumps(body)
 
@@ -172,3 +188,49 @@ async def test_one_replica_sweeps_the_other_takes_over_and_kubectl_tells_whether
             await eventually(lambda: topic() == "Taken over")
             assert (holder(), second.sweeps) == ("second", 1)
     assert holder() == ""
+
+
+async def test_kubectl_tells_whether_a_mailbox_is_in_sync_whatever_its_subscription_is_called(
+    bench: Bench, start: Callable[[str], Any], kubectl: Kubectl, namespace: str
+) -> None:
+    bench.unblu.put(ANNA, 1, marker=Marker("event", START))
+    bench.outlook.put(ANNA, "event", subject="Mortgage")
+    kubectl("apply", "-f", "-", input_text=by_hand("anna", namespace))
+
+    def read(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(kubectl("get", "csub", name, "-n", namespace, "-o", "json"))
+        return found
+
+    def annotations(name: str) -> dict[str, str]:
+        found: dict[str, str] = read(name)["metadata"].get("annotations", {})
+        return found
+
+    def names() -> list[str]:
+        return kubectl("get", "csub", "-n", namespace, "-o", "name").split()
+
+    def described(name: str) -> bool:
+        return "Every open conversation says what its event says." in kubectl(
+            "describe", "csub", name, "-n", namespace
+        )
+
+    async with start("one") as replica:
+        await eventually(lambda: described("anna"))
+        replica.sync.worker.submit(Task(ANNA, Kind.RENEWAL, "reauthorizationRequired-now"))
+        wanted = {
+            "outlook-addin.dev/renew-requested": "reauthorizationRequired-now",
+            "outlook-addin.dev/last-needed": f"{SystemClock().now():%Y-%m-%d}",
+        }
+        await eventually(lambda: wanted.items() <= annotations("anna").items())
+        await replica.subscriptions.create(ANNA, None)
+        assert await asyncio.to_thread(names) == ["calendarsubscription.outlook-addin.dev/anna"]
+
+        bench.unblu.put(BEN, 2, marker=Marker("event-2", START))
+        bench.outlook.put(BEN, "event-2", subject="Renamed in silence", link=uuid(2))
+        await asyncio.to_thread(kubectl, "apply", "-f", "-", input_text=by_hand("ben", namespace, BEN))
+        assert not await asyncio.to_thread(described, "ben")
+        subscribed = '{"status": {"subscriptionId": "s"}}'
+        patch = ("patch", "csub", "ben", "--subresource=status", "--type=merge", "-p", subscribed)
+        await asyncio.to_thread(kubectl, *patch, "-n", namespace)
+        await eventually(lambda: described("ben"))
+        assert replica.sweeps == 1
+    assert bench.unblu.conversations["conversation-2"].topic == "Renamed in silence"

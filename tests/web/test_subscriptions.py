@@ -8,7 +8,7 @@ import pytest
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.config.models import Cluster, User
 
-from outlook_addin_core.domain.mailbox import subscription_name
+from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
 from outlook_addin_web.ports import Followed, StoreUnavailable, SubscriptionState
 from outlook_addin_web.subscriptions import COUNT_LIVES, KubernetesSubscriptions
 from outlook_addin_web.verdicts import IN_SYNC, INSUFFICIENT_ROLE, failing
@@ -66,16 +66,34 @@ class ApiServer:
         if name in self.objects:
             return self._failure(409)
         self.objects[name] = body
+        body["metadata"].setdefault("creationTimestamp", "2026-11-23T09:00:00Z")
         return httpx2.Response(201, json=body)
+
+    def put(self, name: str, mailbox: Mailbox, created: str, addin: str = "outlook-addin") -> None:
+        """Make an object as people do, under a name of their own."""
+        ids = {"tenantId": mailbox.tenant_id, "userId": mailbox.user_id}
+        metadata = {"name": name, "creationTimestamp": created}
+        self.objects[name] = {"metadata": metadata, "spec": {"addinRef": {"name": addin}, **ids}}
+
+    def condition(self, name: str, kind: str) -> dict[str, Any] | None:
+        conditions = self.objects[name].get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["type"] == kind), None)
 
     def _list(self, selector: str) -> httpx2.Response:
         self.lists += 1
-        wanted = selector.removeprefix("spec.addinRef.name=")
-        items = [each for each in self.objects.values() if each["spec"]["addinRef"]["name"] == wanted]
+        items = [each for each in self.objects.values() if _is_selected(each["spec"], selector)]
         return httpx2.Response(200, json={"metadata": {}, "items": items})
 
     def _failure(self, code: int) -> httpx2.Response:
         return httpx2.Response(code, json={"kind": "Status", "code": code, "message": f"{NAME} {code}"})
+
+
+def _is_selected(spec: dict[str, Any], selector: str) -> bool:
+    fields = {"spec.addinRef.name": spec["addinRef"]["name"]}
+    fields |= {f"spec.{name}": spec.get(name) for name in ("tenantId", "userId")}
+    return all(
+        fields[name] == value for name, _, value in (each.partition("=") for each in selector.split(","))
+    )
 
 
 @pytest.fixture
@@ -141,23 +159,73 @@ async def test_the_ready_condition_is_what_counts(
     assert await subscriptions.get(ANNA) == state
 
 
-async def test_another_mailboxs_object_of_the_same_name_is_not_shown(
+async def test_another_mailboxs_object_of_the_same_name_is_not_shown_and_stands_in_the_way(
+    server: ApiServer, subscriptions: KubernetesSubscriptions
+) -> None:
+    server.put(NAME, BEN, "2026-11-01T00:00:00Z")
+    assert await subscriptions.get(ANNA) is None
+    with pytest.raises(StoreUnavailable, match="delete it"):
+        await subscriptions.create(ANNA, None)
+
+
+async def test_what_people_made_under_a_name_of_their_own_is_the_mailboxs_subscription(
+    server: ApiServer, subscriptions: KubernetesSubscriptions
+) -> None:
+    server.put("anna-of-the-front-desk", ANNA, "2026-11-01T00:00:00Z")
+    server.put("another-add-ins", ANNA, "2026-10-01T00:00:00Z", addin="another")
+    await subscriptions.create(ANNA, "anna@bank.example")
+    assert NAME not in server.objects
+    state = await subscriptions.get(ANNA)
+    assert state is not None
+    assert state.name == "anna-of-the-front-desk"
+    assert await subscriptions.report(ANNA, IN_SYNC)
+    assert server.condition("anna-of-the-front-desk", "Synchronized") is not None
+    assert await subscriptions.request_renewal(ANNA, "now")
+    annotations = server.objects["anna-of-the-front-desk"]["metadata"]["annotations"]
+    assert annotations == {"outlook-addin.dev/renew-requested": "now"}
+
+
+async def test_of_several_the_oldest_serves_and_of_one_second_the_first_by_name(
+    server: ApiServer, subscriptions: KubernetesSubscriptions
+) -> None:
+    server.put("b", ANNA, "2026-11-02T00:00:00Z")
+    server.put("a", ANNA, "2026-11-02T00:00:00Z")
+    server.put("0", ANNA, "2026-11-03T00:00:00Z")
+    await subscriptions.report(ANNA, IN_SYNC)
+    assert [name for name in server.objects if server.condition(name, "Synchronized")] == ["a"]
+
+
+async def test_when_the_operator_says_that_ours_is_the_younger_one_the_older_one_counts(
     server: ApiServer, subscriptions: KubernetesSubscriptions
 ) -> None:
     await subscriptions.create(ANNA, None)
-    server.objects[NAME]["spec"]["userId"] = BEN.user_id
-    with pytest.raises(StoreUnavailable):
-        await subscriptions.get(ANNA)
+    server.put("older", ANNA, "2026-11-01T00:00:00Z")
+    duplicate = {"type": "Ready", "status": "False", "reason": "Duplicate"}
+    server.objects[NAME]["status"] = {"conditions": [duplicate]}
+    await subscriptions.report(ANNA, IN_SYNC)
+    assert server.condition("older", "Synchronized") is not None
+    assert server.condition(NAME, "Synchronized") is None
+
+
+async def test_a_subscription_that_the_web_server_made_costs_no_list(
+    server: ApiServer, subscriptions: KubernetesSubscriptions
+) -> None:
+    await subscriptions.create(ANNA, None)
+    before = server.lists
+    await subscriptions.report(ANNA, IN_SYNC)
+    await subscriptions.request_renewal(ANNA, "now")
+    assert server.lists == before
 
 
 async def test_only_the_add_ins_own_subscriptions_count_and_counting_is_rare(
     server: ApiServer, subscriptions: KubernetesSubscriptions, clock: FakeClock
 ) -> None:
-    server.objects["foreign"] = {"metadata": {}, "spec": {"addinRef": {"name": "another"}}}
+    server.put("foreign", ANNA, "2026-11-01T00:00:00Z", addin="another")
     assert await subscriptions.count() == 0
     await subscriptions.create(ANNA, None)
+    lists = server.lists
     assert await subscriptions.count() == 1
-    assert server.lists == 1
+    assert server.lists == lists
     await subscriptions.create(BEN, None)
     del server.objects[NAME]
     clock.advance(COUNT_LIVES + timedelta(seconds=1))

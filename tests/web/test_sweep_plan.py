@@ -43,6 +43,13 @@ def test_a_subscription_with_open_conversations_is_noted_as_needed_once_a_day() 
     assert sweep(first, again, open_in={ANNA: True, BEN: True}).needed == (first,)
 
 
+def test_of_two_subscriptions_for_a_mailbox_the_older_one_is_needed_and_of_one_second_the_first() -> None:
+    older, younger = replace(followed(ANNA, 2 * DAY), name="z"), replace(followed(ANNA), name="a")
+    assert sweep(younger, older, open_in={ANNA: True}).needed == (older,)
+    twin = replace(older, name="y")
+    assert sweep(younger, older, twin, open_in={ANNA: True}).needed == (twin,)
+
+
 def test_links_without_a_subscription_get_one_again() -> None:
     assert sweep(open_in={ANNA: True, BEN: False}).missing == (ANNA,)
 

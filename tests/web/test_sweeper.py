@@ -189,6 +189,23 @@ async def test_a_sweep_that_finds_nothing_repairs_nothing_and_reads_no_single_ev
     assert replica.sample("last_sweep_timestamp_seconds") == START.timestamp()
 
 
+async def test_the_log_tells_when_the_sweep_that_was_asked_for_has_ended(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    scheduled(bench)
+
+    def answered() -> list[tuple[str, bool]]:
+        ended = [each.__dict__ for each in caplog.records if each.message == "a sweep has ended"]
+        return [(each["request"], each["complete"]) for each in ended if "request" in each]
+
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.sweeps == 1)
+        assert answered() == []
+        bench.kubernetes.request = "monday"
+        await until(lambda: answered() == [("monday", True)])
+
+
 async def test_an_annotation_at_the_add_in_asks_for_a_sweep(bench: Bench) -> None:
     scheduled(bench)
     async with Replica(bench).running() as replica:
@@ -210,6 +227,31 @@ async def test_a_mailbox_is_swept_when_somebody_asks_and_after_its_subscription_
         bench.outlook.put(ANNA, "event-1", subject="Renamed in silence")
         bench.kubernetes.change(ANNA, **change)
         await until(lambda: bench.conversation.topic == "Renamed in silence")
+
+
+async def test_a_mailbox_is_swept_as_soon_as_its_subscription_is_seen_and_its_state_is_told(
+    bench: Bench,
+) -> None:
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.sweeps == 1 and bench.kubernetes.changed.empty())
+        scheduled(bench)
+        bench.outlook.put(ANNA, "event-1", subject="Renamed in silence")
+        await bench.kubernetes.create(ANNA, None)
+        bench.kubernetes.change(ANNA, subscription_id="already there")
+        await until(lambda: bench.conversation.topic == "Renamed in silence")
+        await until(lambda: replica.said() == ["Repairing", "InSync"])
+
+
+async def test_a_subscription_that_was_made_again_is_told_its_state_again(bench: Bench) -> None:
+    await bench.kubernetes.create(ANNA, None)
+    bench.kubernetes.change(ANNA, subscription_id="first")
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.said() == ["InSync"])
+        bench.kubernetes.change(ANNA, deleted=True)
+        del bench.kubernetes.followed[ANNA]
+        await bench.kubernetes.create(ANNA, None)
+        bench.kubernetes.change(ANNA, subscription_id="second")
+        await until(lambda: replica.said() == ["InSync", "InSync"])
 
 
 async def test_one_of_two_replicas_sweeps(bench: Bench) -> None:

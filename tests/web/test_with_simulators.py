@@ -11,18 +11,25 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
 
+from outlook_addin_core.clients import tracing as client_tracing
 from outlook_addin_core.domain.client_state import issue
 from outlook_addin_core.domain.clock import SystemClock
 from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_core.domain.links import SourceId
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_sandbox.world import Agent, World
+from outlook_addin_web import tracing as web_tracing
 from outlook_addin_web.app import build_app
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.settings import Settings
 from outlook_addin_web.sync import Sync, connect
+from outlook_addin_web.tasks import Kind, Task
+from outlook_addin_web.tracing import noted
 from web.fakes import KEY, FakeKubernetes, FakeLease, uuid
 from web.polling import until
 
@@ -122,6 +129,24 @@ def _creation(bank: Bank, source: SourceId) -> dict[str, Any]:
 
 
 @pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """What a collector would get."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    for module in (client_tracing, web_tracing):
+        monkeypatch.setattr(module, "tracer", provider.get_tracer("test"))
+    return exporter
+
+
+def _is_done(spans: InMemorySpanExporter) -> bool:
+    """Tell whether an event was worked on to the end."""
+    return any(
+        each.name == "task" and (each.attributes or {})["outlook_addin.task"] == "event"
+        for each in spans.get_finished_spans()
+    )
+
+
+@pytest.fixture
 async def world() -> AsyncIterator[World]:
     async with World.start() as world:
         yield world
@@ -206,6 +231,39 @@ async def test_a_sweep_makes_up_for_every_notification_that_was_lost(bank: Bank,
     await until(
         lambda: [each.reason for each in bank.kubernetes.verdicts.get(bank.mailbox, [])][-1:] == ["InSync"]
     )
+
+
+async def test_a_change_is_one_trace_from_its_notification_to_the_call_of_unblu(
+    bank: Bank, addin: AddinConfig, spans: InMemorySpanExporter
+) -> None:
+    event_id = await bank.schedule(addin.addin_id)
+    (conversation,) = bank.world.unblu.conversations.values()
+    await until(lambda: conversation.metadata.get("outlook-addin.event-id") == event_id)
+    await until(lambda: _is_done(spans))
+    spans.clear()
+
+    bank.calendar.update_event(event_id, subject="Mortgage")
+    await bank.notify(event_id, "updated")
+    await until(lambda: _is_done(spans))
+    assert conversation.topic == "Mortgage"
+    finished = spans.get_finished_spans()
+    notification = next(each for each in finished if each.name == "notification")
+    trace = notification.context.trace_id
+    found = {each.name: each for each in finished if each.context.trace_id == trace}
+    task = found["task"]
+    assert task.parent == notification.context
+    for call in ("graph.events.get", "unblu.conversations.rename"):
+        assert found[call].parent == task.context
+        assert (found[call].attributes or {})["http.response.status_code"] == 200
+    assert len({(each.attributes or {})["outlook_addin.correlation_id"] for each in found.values()}) == 1
+    told = "".join(each.to_json() for each in finished)
+    for personal in ("Mortgage", bank.anna.user_id, bank.anna.address, event_id):
+        assert personal not in told
+
+
+async def test_without_collector_nothing_is_kept_with_a_task(bank: Bank) -> None:
+    task = Task(bank.mailbox, Kind.EVENT, "event", correlation="c")
+    assert noted(task) is task
 
 
 async def test_an_agent_subscribes_with_the_token_that_her_pane_has(bank: Bank) -> None:

@@ -12,6 +12,7 @@ import httpx2
 
 from outlook_addin_core.clients.answers import failure
 from outlook_addin_core.clients.errors import ServerError, Unauthorized, Unreachable
+from outlook_addin_core.clients.tracing import answered, calling, failed
 
 TIMEOUT: Final = 20.0
 """Seconds to wait for an answer; Graph calls us back for up to ten before it answers a create."""
@@ -87,13 +88,16 @@ async def request(  # noqa: PLR0913 - what a request consists of, by name
     headers = dict(headers or {})
     if token_source is not None:
         headers["Authorization"] = f"Bearer {await token_source.token()}"
-    try:
-        response = await client.request(
-            method, url, params=params, json=json, data=data, headers=headers, follow_redirects=False
-        )
-    except (httpx2.RequestError, httpx2.InvalidURL) as error:
-        observe(operation, "unreachable")
-        raise unreachable(error, client.base_url.host, operation) from error
+    with calling(operation, method, client.base_url.host) as span:
+        try:
+            response = await client.request(
+                method, url, params=params, json=json, data=data, headers=headers, follow_redirects=False
+            )
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            failed(span, "unreachable")
+            observe(operation, "unreachable")
+            raise unreachable(error, client.base_url.host, operation) from error
+        answered(span, response.status_code)
     observe(operation, str(response.status_code))
     if response.is_success:
         return response

@@ -1,5 +1,7 @@
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 
@@ -40,6 +42,14 @@ def subscription_name(addin: str, mailbox: Mailbox) -> str:
     It follows from the mailbox alone, so that two makers meet in one object instead of making two.
     """
     return f"{addin}-{mailbox.log_id}"
+
+
+def age_of(body: Mapping[str, Any]) -> str:
+    """Return what sorts CalendarSubscriptions, older ones first; of one second, the first by name.
+
+    Of several for one mailbox the first one serves it, wherever that is decided.
+    """
+    return f"{body['metadata']['creationTimestamp']}/{body['metadata']['name']}"
 
 
 def guid(text: str) -> str:

@@ -32,6 +32,7 @@ def env(view: AddinView) -> list[dict[str, Any]]:
         _field("POD_NAME", "metadata.name"),
         *(_sync(view) if view.sync_enabled else []),
         *_proxy(view),
+        *_tracing(view),
     ]
 
 
@@ -78,6 +79,11 @@ def _proxy(view: AddinView) -> list[dict[str, Any]]:
     if view.ca_bundle_ref:
         values["CA_BUNDLE"] = f"{CA_DIR}/ca.crt"
     return [{"name": name, "value": value} for name, value in values.items() if value]
+
+
+def _tracing(view: AddinView) -> list[dict[str, Any]]:
+    endpoint = (view.spec.get("tracing") or {}).get("endpoint")
+    return [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": endpoint}] if endpoint else []
 
 
 def _field(name: str, path: str) -> dict[str, Any]:
