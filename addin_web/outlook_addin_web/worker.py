@@ -136,7 +136,8 @@ class Worker:
                 self._metrics.queued.set(len(self._queue))
                 return task
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._until_due())
+                async with asyncio.timeout(self._until_due()):
+                    await self._wake.wait()
 
     def _until_due(self) -> float | None:
         due = self._queue.next_time()

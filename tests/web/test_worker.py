@@ -268,3 +268,18 @@ async def test_draining_does_not_wait_for_ever() -> None:
         office.submit("a")
         await office.worker.drain(seconds=0.1)
         assert office.doer.done == []
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_worker_that_is_told_to_stop_just_as_it_is_woken_stops(turns: int) -> None:
+    office = Office()
+    working = asyncio.create_task(office.worker.run(office.doer))
+    await until(lambda: office.worker.accepts)
+    office.worker.put_off(Task(BEN, Kind.EVENT, "later"), SystemClock().now() + timedelta(hours=1))
+    await asyncio.sleep(0.01)
+    office.submit("a")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    working.cancel()
+    await asyncio.wait({working}, timeout=1)
+    assert working.cancelled()
