@@ -193,8 +193,10 @@ class Worker:
             self._put_back(task, error, why, started)
 
     def _park(self, task: Task, error: Exception, why: Blame) -> None:
+        """Give a task up for now; nobody is left to notice that its tenant's trouble is over."""
         verdict = parked(why.reason, why.remedy)
         self._is_well((task.mailbox, task.place))
+        self._troubles.pop(task.mailbox.tenant_id, None)
         self._wait_no_more(task)
         self._verdicts.park(task.mailbox, task.place, verdict, self._clock.now())
         self._metrics.parked.labels(task.kind.value, why.reason).inc()

@@ -229,6 +229,21 @@ async def test_while_unblu_is_down_everybody_waits_longer_and_longer() -> None:
     assert office.worker.trouble(TENANT) is None
 
 
+async def test_a_tenant_whose_failing_change_was_given_up_is_swept_again() -> None:
+    clock = FakeClock()
+    office = Office(clock=clock)
+    office.doer.failures["a"] = [ServerError("HTTP 500", operation="graph.x") for _ in range(5)]
+    async with office.open():
+        office.submit("a")
+        for number in range(1, 5):
+            await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
+            clock.advance(timedelta(minutes=5))
+            office.submit("a")
+        await until(lambda: office.counted("parked") == 1)
+    assert office.said[0][1].reason == "GraphUnavailable"
+    assert office.worker.trouble(TENANT) is None
+
+
 async def test_how_long_a_change_took_is_measured_from_its_notification() -> None:
     clock = FakeClock()
     office = Office(clock=clock)
