@@ -139,18 +139,14 @@ class Synchroniser:
             self._put_off(following, self._clock.now())
 
     async def _draft(self, task: Task) -> None:
-        """Decide about a conversation whose event was never seen; if it is there after all, look at that."""
+        """Decide about a conversation whose event was never seen; if it is there after all, it is found."""
         try:
             conversation = await self._conversations.read(task.subject)
         except NotFound:
             return
         if conversation.marker is not None or conversation.link is None:
             return
-        carriers = await self._events.find_by_link(task.mailbox, conversation.link)
-        if carriers:
-            self._look_at(task, [each.id for each in carriers])
-        else:
-            await self._keeper.keep(task, conversation, suspected=True)
+        await self._keeper.keep(task, conversation, suspected=True)
 
     async def _mailbox(self, task: Task) -> None:
         """Compare all linked events with all open conversations and note where to look."""
