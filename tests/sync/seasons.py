@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +46,7 @@ LONG: Final = Size(
     storms_per_seed=15,
     steps=80,
     events=200,
-    fuzz=max(30, round(LONG_SECONDS)),
+    fuzz=max(30, round(LONG_SECONDS / 2)),
     timeout=LONG_SECONDS * 3 + 600,
 )
 SEASON: Final = LONG if LONG_SECONDS else SHORT
@@ -163,6 +164,8 @@ def fuzz(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., Any]], 
             TRIED.fuzz[test.__name__] += 1
             await test(*args, **named)
 
-        return chosen(given(*strategies)(awaited if inspect.iscoroutinefunction(test) else counted))
+        many = chosen(given(*strategies)(awaited if inspect.iscoroutinefunction(test) else counted))
+        patient: Callable[..., Any] = pytest.mark.timeout(SEASON.timeout)(many)
+        return patient
 
     return decorated
