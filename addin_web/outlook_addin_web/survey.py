@@ -90,7 +90,7 @@ def _of_pair(
 ) -> Iterator[Task]:
     marker = conversation.marker
     if marker is None and not events:
-        if policy.draft_grace is not None:
+        if policy.draft_grace is not None or _lies_ahead(conversation, now):
             yield Task(mailbox, Kind.CONVERSATION, conversation.id, finding=Finding.DRAFT)
         return
     known = next((each for each in events if marker is None or each.id == marker.event_id), None)
@@ -102,6 +102,11 @@ def _of_pair(
     if finding is not None:
         suspected = finding is Finding.DELETION
         yield Task(mailbox, Kind.EVENT, known.id, suspected=suspected, finding=finding)
+
+
+def _lies_ahead(conversation: Conversation, now: datetime) -> bool:
+    """Whether its event may be an occurrence that was scheduled by itself, which is in no list of events."""
+    return conversation.scheduled is not None and conversation.scheduled > now
 
 
 def _difference(event: Event, conversation: Conversation, now: datetime, policy: Policy) -> Finding | None:

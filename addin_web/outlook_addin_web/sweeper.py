@@ -77,7 +77,7 @@ class Sweeper:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        self._prefix = f"outlook:{addin_id}:"
+        self._prefix = SourceId.prefix_of_all(addin_id)
         self._tenant_ids = tenant_ids
         self._interval = interval
         self._retention = retention

@@ -20,6 +20,7 @@ from outlook_addin_web.leadership import Leadership
 from outlook_addin_web.mailbox_api import MailboxApi
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.outside import Outside, connect
+from outlook_addin_web.recorded import Recorded, RememberedConversations
 from outlook_addin_web.reports import Reports
 from outlook_addin_web.role import Role
 from outlook_addin_web.settings import Settings
@@ -82,6 +83,9 @@ class Sync:
             clock=clock,
             metrics=metrics,
         )
+        self._recorded = Recorded()
+        self._conversations = RememberedConversations(outside.conversations, self._recorded, config.addin_id)
+        self._sweep_interval = max(config.sync_server_sweep_interval, SHORTEST_INTERVAL)
         self._synchroniser = self._build_synchroniser(config, outside)
         self.sweeper = self._build_sweeper(config, outside)
         name = identity or f"replica-{secrets.token_hex(4)}"
@@ -107,11 +111,15 @@ class Sync:
         await asyncio.sleep(0)
         reporting = asyncio.create_task(self.reports.run())
         sweeping = asyncio.create_task(self.leadership.run(self.sweeper.run))
-        self._tasks = [working, reporting, sweeping]
+        remembering = asyncio.create_task(
+            self._conversations.keep_up(lambda: self.leadership.leads, self._sweep_interval)
+        )
+        self._tasks = [working, reporting, sweeping, remembering]
         try:
             yield
         finally:
             await _cancel(sweeping)
+            await _cancel(remembering)
             await self.worker.drain()
             await _cancel(working)
             await _cancel(reporting)
@@ -141,8 +149,8 @@ class Sync:
             addin_id=config.addin_id,
             policy=policy,
             events=outside.events,
-            conversations=outside.conversations,
-            role=Role(outside.conversations, self._clock, self._metrics),
+            conversations=self._conversations,
+            role=Role(self._conversations, self._clock, self._metrics),
             put_off=self.worker.put_off,
             clock=self._clock,
             metrics=self._metrics,
@@ -151,7 +159,8 @@ class Sync:
             addin_id=config.addin_id,
             keeper=keeper,
             events=outside.events,
-            conversations=outside.conversations,
+            conversations=self._conversations,
+            recorded=self._recorded,
             subscriptions=outside.subscriptions,
             put_off=self.worker.put_off,
             surveyed=self._surveyed,
@@ -163,10 +172,10 @@ class Sync:
         return Sweeper(
             addin_id=config.addin_id,
             tenant_ids=config.tenant_ids,
-            interval=max(config.sync_server_sweep_interval, SHORTEST_INTERVAL),
+            interval=self._sweep_interval,
             retention=config.sync_server_idle_subscription_retention,
             limit=config.sync_server_max_subscriptions,
-            conversations=outside.conversations,
+            conversations=self._conversations,
             subscriptions=outside.subscriptions,
             submit=self.worker.submit,
             trouble=self.worker.trouble,

@@ -1,7 +1,7 @@
 """Looks at one place: finds which conversations are concerned, and has each of them decided about."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -16,6 +16,7 @@ from outlook_addin_core.domain.series import by_themselves
 from outlook_addin_web.keeper import Keeper
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.ports import Conversations, Events, Subscriptions
+from outlook_addin_web.recorded import Recorded
 from outlook_addin_web.survey import Survey, survey
 from outlook_addin_web.tasks import Kind, Task
 
@@ -31,6 +32,7 @@ class Synchroniser:
     Args:
         addin_id: Whose links and conversations are touched; all others are left alone.
         keeper: Decides about one conversation and does what was decided.
+        recorded: Knows which events without a link are a conversation's.
         put_off: Is given what to look at again, and when.
         surveyed: Is told what a look at a whole mailbox has shown, and whether deleting is allowed.
     """
@@ -42,6 +44,7 @@ class Synchroniser:
         keeper: Keeper,
         events: Events,
         conversations: Conversations,
+        recorded: Recorded,
         subscriptions: Subscriptions,
         put_off: Callable[[Task, datetime], None],
         surveyed: Callable[[Mailbox, Survey, bool], None],
@@ -52,6 +55,7 @@ class Synchroniser:
         self._keeper = keeper
         self._events = events
         self._conversations = conversations
+        self._recorded = recorded
         self._subscriptions = subscriptions
         self._put_off = put_off
         self._surveyed = surveyed
@@ -98,49 +102,51 @@ class Synchroniser:
         """Look at the occurrences that were scheduled by themselves: Graph tells of them at the series."""
         series = await self._events.series(task.mailbox, master, self._clock.now())
         occurrences = by_themselves(master, series.occurrences) if series else []
-        self._look_at(task, {each.id for each in occurrences} - {task.subject})
+        self._look_at(task, [each.id for each in occurrences], but={task.subject})
         if task.suspected or task.finding is None:
             everything = await self._open_conversations(task.mailbox)
             markers = [each.marker for each in everything if each.marker]
-            recorded = {marker.event_id for marker in markers if marker.series_id == master.id}
-            self._look_at(task, recorded - {each.id for each in occurrences})
+            recorded = [marker.event_id for marker in markers if marker.series_id == master.id]
+            self._look_at(task, recorded, but={each.id for each in occurrences})
 
     async def _vanished(self, task: Task) -> None:
         """Find whose event it was; an id that no conversation records makes all of the mailbox's suspects."""
         everything = await self._open_conversations(task.mailbox)
-        recorded = [each for each in everything if each.marker and each.marker.event_id == task.subject]
-        for conversation in recorded:
+        mine = _recording(task.subject, everything)
+        for conversation in mine:
             await self._keeper.keep(task, conversation, suspected=True)
-        if not recorded:
+        if not mine:
             known = [each.marker.event_id for each in everything if each.marker]
             self._look_at(replace(task, suspected=False), known)
 
     async def _unlinked(self, task: Task, event: Event) -> None:
-        """Most events carry no link; only one said to be deleted can still belong to a conversation."""
+        """Most events carry no link; one that has lost it, or is said to be gone, may be a conversation's."""
         if task.suspected:
             await self._vanished(task)
-        else:
+            return
+        mine: list[Conversation] = []
+        if self._recorded.has(task.mailbox, event.id):
+            mine = _recording(event.id, await self._open_conversations(task.mailbox))
+        for conversation in mine:
+            await self._keeper.keep(task, conversation, event=event)
+        if not mine:
             await self._keeper.without_conversation(task, event)
 
-    def _look_at(self, task: Task, event_ids: Iterable[str]) -> None:
+    def _look_at(self, task: Task, event_ids: Iterable[str], *, but: Container[str] = ()) -> None:
         """Note each event as a task of its own, so that none stands in another's way."""
-        for event_id in event_ids:
+        for event_id in dict.fromkeys(each for each in event_ids if each not in but):
             following = replace(task, kind=Kind.EVENT, subject=event_id, tries=0)
             self._put_off(following, self._clock.now())
 
     async def _draft(self, task: Task) -> None:
-        """Decide about a conversation whose event was never seen; if it is there after all, look at that."""
+        """Decide about a conversation whose event was never seen; if it is there after all, it is found."""
         try:
             conversation = await self._conversations.read(task.subject)
         except NotFound:
             return
         if conversation.marker is not None or conversation.link is None:
             return
-        carriers = await self._events.find_by_link(task.mailbox, conversation.link)
-        if carriers:
-            self._look_at(task, [each.id for each in carriers])
-        else:
-            await self._keeper.keep(task, conversation, suspected=True)
+        await self._keeper.keep(task, conversation, suspected=True)
 
     async def _mailbox(self, task: Task) -> None:
         """Compare all linked events with all open conversations and note where to look."""
@@ -166,3 +172,7 @@ class Synchroniser:
     async def _open_conversations(self, mailbox: Mailbox) -> list[Conversation]:
         prefix = SourceId.prefix(self._addin_id, mailbox)
         return [each async for each in self._conversations.search_mailbox(prefix)]
+
+
+def _recording(event_id: str, conversations: Iterable[Conversation]) -> list[Conversation]:
+    return [each for each in conversations if each.marker and each.marker.event_id == event_id]

@@ -137,7 +137,8 @@ class Worker:
                 self._metrics.queued.set(len(self._queue))
                 return task
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._until_due())
+                async with asyncio.timeout(self._until_due()):
+                    await self._wake.wait()
 
     def _until_due(self) -> float | None:
         due = self._queue.next_time()
@@ -194,8 +195,10 @@ class Worker:
             self._put_back(task, error, why, started)
 
     def _park(self, task: Task, error: Exception, why: Blame) -> None:
+        """Give a task up for now; nobody is left to notice that its tenant's trouble is over."""
         verdict = parked(why.reason, why.remedy)
         self._is_well((task.mailbox, task.place))
+        self._troubles.pop(task.mailbox.tenant_id, None)
         self._wait_no_more(task)
         self._verdicts.park(task.mailbox, task.place, verdict, self._clock.now())
         self._metrics.parked.labels(task.kind.value, why.reason).inc()

@@ -120,3 +120,8 @@ def test_times_are_milliseconds_there_and_back(milliseconds: int) -> None:
     scheduled = unblu_conversation(scheduledTimestamp=milliseconds).scheduled
     assert scheduled is not None
     assert to_milliseconds(scheduled) == milliseconds
+
+
+@pytest.mark.parametrize("milliseconds", [-1, 253_402_300_800_000.0, 10**30])
+def test_a_time_that_no_calendar_holds_counts_as_none(milliseconds: float) -> None:
+    assert unblu_conversation(scheduledTimestamp=milliseconds).scheduled is None

@@ -9,7 +9,6 @@ from uuid import UUID
 import httpx2
 import jwt
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outlook_addin_core.clients.errors import ClientError
@@ -21,17 +20,11 @@ from outlook_addin_core.domain.conversations import Conversation
 from outlook_addin_core.domain.events import Event, Gone
 from outlook_addin_core.domain.links import parse_link
 from outlook_addin_core.domain.mailbox import Mailbox
-from sync.seasons import LONG_SECONDS
+from sync.seasons import fuzz
 from sync.stage import KEY, Stage
 from sync.virtual import run
 from sync.wire import Answer, call
 
-FUZZ = settings(
-    max_examples=600 if LONG_SECONDS else 30,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 ANNA = Mailbox("11111111-1111-4111-8111-111111111111", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
 ADDIN = "33333333-3333-4333-8333-333333333333"
 NOTIFICATIONS = "/addin/graph/notifications?installation=x"
@@ -79,8 +72,7 @@ BODIES = st.one_of(
 )
 
 
-@FUZZ
-@given(st.lists(BODIES, min_size=1, max_size=5))
+@fuzz(st.lists(BODIES, min_size=1, max_size=5))
 def test_no_delivery_makes_the_server_fail(bodies: list[bytes]) -> None:
     async def deliver() -> list[int]:
         async with Stage.open() as stage:
@@ -89,8 +81,7 @@ def test_no_delivery_makes_the_server_fail(bodies: list[bytes]) -> None:
     assert set(run(deliver())) <= {202, 400, 413, 503}
 
 
-@FUZZ
-@given(st.lists(like(ITEM) | JSON, max_size=6), st.lists(like(ITEM) | JSON, max_size=6))
+@fuzz(st.lists(like(ITEM) | JSON, max_size=6), st.lists(like(ITEM) | JSON, max_size=6))
 def test_a_genuine_item_is_accepted_whatever_stands_beside_it(before: list[Any], after: list[Any]) -> None:
     async def deliver() -> tuple[int, float]:
         async with Stage.open() as stage:
@@ -109,8 +100,7 @@ def test_a_genuine_item_is_accepted_whatever_stands_beside_it(before: list[Any],
     assert (status, accepted >= 1) == (202, True)
 
 
-@FUZZ
-@given(st.text(max_size=300) | st.just("x" * 5_000) | st.just("<script>alert(1)</script>"))
+@fuzz(st.text(max_size=300) | st.just("x" * 5_000) | st.just("<script>alert(1)</script>"))
 def test_the_handshake_gives_back_what_it_got_as_plain_text_or_refuses(token: str) -> None:
     async def shake() -> Answer:
         async with Stage.open() as stage:
@@ -140,8 +130,7 @@ CLAIMS = {
 }
 
 
-@FUZZ
-@given(st.text(max_size=200) | st.binary(max_size=60).map(bytes.hex), like(CLAIMS), like({"alg": "RS256"}))
+@fuzz(st.text(max_size=200) | st.binary(max_size=60).map(bytes.hex), like(CLAIMS), like({"alg": "RS256"}))
 def test_no_bearer_token_makes_the_server_fail(
     text: str, claims: dict[str, Any], header: dict[str, Any]
 ) -> None:
@@ -189,8 +178,7 @@ TIMES = st.fixed_dictionaries(
 )
 
 
-@FUZZ
-@given(like(EVENT) | JSON, TIMES)
+@fuzz(like(EVENT) | JSON, TIMES)
 async def test_no_event_that_graph_could_show_makes_the_client_fail(
     event: Any, times: dict[str, Any]
 ) -> None:
@@ -217,8 +205,7 @@ CONVERSATION = {
 }
 
 
-@FUZZ
-@given(like(CONVERSATION) | JSON)
+@fuzz(like(CONVERSATION) | JSON)
 async def test_no_conversation_that_unblu_could_show_makes_the_client_fail(conversation: Any) -> None:
     unblu = Unblu(answering(conversation), Token())
     try:
@@ -236,14 +223,12 @@ PROPERTIES = st.one_of(
 )
 
 
-@FUZZ
-@given(PROPERTIES)
+@fuzz(PROPERTIES)
 def test_custom_properties_hold_a_link_or_none(text: str) -> None:
     assert isinstance(parse_link(text), UUID | None)
 
 
-@FUZZ
-@given(st.text(max_size=100) | st.binary(max_size=64).map(bytes.hex))
+@fuzz(st.text(max_size=100) | st.binary(max_size=64).map(bytes.hex))
 def test_only_what_was_issued_is_a_client_state(text: str) -> None:
     assert client_state.verify([KEY], text) is None
 
@@ -264,8 +249,7 @@ ADDIN_JSON = {
 }
 
 
-@FUZZ
-@given(st.one_of(st.binary(max_size=60), DEEP, JSON.map(written), like(ADDIN_JSON).map(written)))
+@fuzz(st.one_of(st.binary(max_size=60), DEEP, JSON.map(written), like(ADDIN_JSON).map(written)))
 def test_addin_json_is_used_or_refused_in_a_sentence(text: bytes) -> None:
     try:
         config = AddinConfig.from_json(text)
@@ -275,8 +259,7 @@ def test_addin_json_is_used_or_refused_in_a_sentence(text: bytes) -> None:
     assert AddinConfig.from_json(config.to_json()) == config
 
 
-@FUZZ
-@given(
+@fuzz(
     st.sampled_from([200, 404, 429, 503]),
     st.binary(max_size=60) | DEEP,
     st.text("0123456789-:, GMTMon", max_size=30),

@@ -164,10 +164,16 @@ class Postman:
 
     Args:
         pick: Returns the application that answers the next request, or None if there is none.
+        took: Is told what an application has accepted.
     """
 
-    def __init__(self, pick: Callable[[], web.Application | None]) -> None:
+    def __init__(
+        self,
+        pick: Callable[[], web.Application | None],
+        took: Callable[[web.Application, Any], None] = lambda *_: None,
+    ) -> None:
         self._pick = pick
+        self._took = took
 
     @asynccontextmanager
     async def post(
@@ -177,4 +183,7 @@ class Postman:
         if app is None:
             raise aiohttp.ClientConnectionError("nobody listens")
         body = b"" if json is None else dumps(json).encode()
-        yield await call(app, "POST", url, headers or {}, body)
+        answer = await call(app, "POST", url, headers or {}, body)
+        if answer.ok and json is not None:
+            self._took(app, json)
+        yield answer

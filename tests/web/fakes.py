@@ -22,6 +22,7 @@ from outlook_addin_web.dirty_queue import DirtyQueue
 from outlook_addin_web.keeper import Keeper
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.ports import Followed, StoreUnavailable, SubscriptionState
+from outlook_addin_web.recorded import Recorded, RememberedConversations
 from outlook_addin_web.role import Role
 from outlook_addin_web.synchroniser import Synchroniser
 from outlook_addin_web.tasks import Kind, Task
@@ -146,12 +147,13 @@ class FakePerson:
 
 @dataclass
 class FakeUnblu:
-    """Conversations by id; ``admin`` is the role of the one who asks."""
+    """Conversations by id; ``admin`` is the role of who asks, ``searches`` how often it has searched."""
 
     conversations: dict[str, Conversation] = field(default_factory=dict)
     admin: bool = True
     failure: ClientError | None = None
     before_read: Callable[[], None] = lambda: None
+    searches: int = 0
 
     def put(self, mailbox: Mailbox, number: int, **changes: Any) -> Conversation:
         """Make a conversation as the pane does, or change it."""
@@ -180,10 +182,12 @@ class FakeUnblu:
 
     async def find_by_source_id(self, source_id: str) -> Conversation | None:
         self._check()
+        self.searches += 1
         return next((each for each in self.conversations.values() if each.source_id == source_id), None)
 
     async def search_mailbox(self, prefix: str) -> AsyncIterator[Conversation]:
         self._check()
+        self.searches += 1
         for each in list(self.conversations.values()):
             if each.source_id and each.source_id.startswith(prefix) and each.state != "ENDED":
                 yield each
@@ -340,13 +344,21 @@ class Bench:
         self.queue = DirtyQueue(1_000)
         self.synchroniser = self._synchroniser()
 
+    async def lists_everything(self) -> None:
+        """List all open conversations, as every replica does now and then."""
+        async for _ in self.conversations.search_mailbox(SourceId.prefix_of_all(CONFIG.addin_id)):
+            pass
+
     def _synchroniser(self) -> Synchroniser:
+        recorded = Recorded()
+        conversations = RememberedConversations(self.unblu, recorded, CONFIG.addin_id)
+        self.conversations = conversations
         keeper = Keeper(
             addin_id=CONFIG.addin_id,
             policy=Policy(may_delete=False, grace=GRACE, draft_grace=self.draft_grace),
             events=self.outlook,
-            conversations=self.unblu,
-            role=Role(self.unblu, self.clock, self.metrics),
+            conversations=conversations,
+            role=Role(conversations, self.clock, self.metrics),
             put_off=self.queue.add_later,
             clock=self.clock,
             metrics=self.metrics,
@@ -355,7 +367,8 @@ class Bench:
             addin_id=CONFIG.addin_id,
             keeper=keeper,
             events=self.outlook,
-            conversations=self.unblu,
+            conversations=conversations,
+            recorded=recorded,
             subscriptions=self.kubernetes,
             put_off=self.queue.add_later,
             surveyed=lambda _, survey, __: self.surveys.append(survey),

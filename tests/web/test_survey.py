@@ -72,11 +72,16 @@ def test_a_series_is_looked_at_every_time_because_its_next_occurrence_moves_with
     assert findings(look(bench)) == [(Finding.SERIES, "event", False)]
 
 
-def test_a_draft_is_looked_at_only_where_drafts_are_ever_deleted(bench: Bench) -> None:
-    draft = bench.unblu.put(ANNA, 1)
+def test_a_draft_whose_time_is_past_is_looked_at_only_where_drafts_are_ever_deleted(bench: Bench) -> None:
+    draft = bench.unblu.put(ANNA, 1, scheduled=START - HOUR)
     assert look(bench).tasks == ()
     (task,) = look(bench, policy(drafts=True)).tasks
     assert (task, task.finding) == (Task(ANNA, Kind.CONVERSATION, draft.id), Finding.DRAFT)
+
+
+def test_a_draft_that_lies_ahead_is_looked_at_since_its_event_may_be_in_no_list(bench: Bench) -> None:
+    draft = bench.unblu.put(ANNA, 1)
+    assert findings(look(bench)) == [(Finding.DRAFT, draft.id, False)]
 
 
 def test_a_link_whose_conversation_is_not_open_is_looked_at_while_the_event_lies_ahead(bench: Bench) -> None:

@@ -202,6 +202,38 @@ async def test_a_copy_takes_the_place_of_the_event_that_is_gone(bench: Bench) ->
     assert bench.conversation.marker == Marker("copy", START)
 
 
+async def test_an_event_that_lost_its_properties_is_followed_by_its_own_notification(bench: Bench) -> None:
+    await scheduled(bench)
+    bench.outlook.put(ANNA, "event", link=None, subject="Mortgage", start=TOMORROW + HOUR)
+    await bench.notified("event")
+    assert (bench.conversation.topic, bench.conversation.scheduled) == ("Mortgage", TOMORROW + HOUR)
+    bench.outlook.put(ANNA, "event", is_cancelled=True)
+    await bench.notified("event")
+    await bench.passed(GRACE)
+    assert bench.unblu.conversations == {}
+
+
+async def test_a_process_that_was_restarted_recognises_such_an_event_after_one_listing(bench: Bench) -> None:
+    await scheduled(bench)
+    bench.outlook.put(ANNA, "event", link=None, subject="Mortgage")
+    bench.restart()
+    await bench.notified("event")
+    assert bench.conversation.topic == "Portfolio review"
+    await bench.lists_everything()
+    await bench.notified("event")
+    assert bench.conversation.topic == "Mortgage"
+
+
+async def test_events_that_nobody_linked_are_not_searched_for_in_unblu(bench: Bench) -> None:
+    await scheduled(bench)
+    await bench.lists_everything()
+    before = bench.unblu.searches
+    for number in range(20):
+        bench.outlook.put(ANNA, f"lunch-{number}", link=None, subject="Lunch")
+        await bench.notified(f"lunch-{number}")
+    assert bench.unblu.searches == before
+
+
 async def test_a_link_in_another_mailbox_reaches_no_conversation(bench: Bench) -> None:
     await scheduled(bench)
     bench.outlook.put(BEN, "forged", subject="Mine now")

@@ -229,6 +229,21 @@ async def test_while_unblu_is_down_everybody_waits_longer_and_longer() -> None:
     assert office.worker.trouble(TENANT) is None
 
 
+async def test_a_tenant_whose_failing_change_was_given_up_is_swept_again() -> None:
+    clock = FakeClock()
+    office = Office(clock=clock)
+    office.doer.failures["a"] = [ServerError("HTTP 500", operation="graph.x") for _ in range(5)]
+    async with office.open():
+        office.submit("a")
+        for number in range(1, 5):
+            await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
+            clock.advance(timedelta(minutes=5))
+            office.submit("a")
+        await until(lambda: office.counted("parked") == 1)
+    assert office.said[0][1].reason == "GraphUnavailable"
+    assert office.worker.trouble(TENANT) is None
+
+
 async def test_how_long_a_change_took_is_measured_from_its_notification() -> None:
     clock = FakeClock()
     office = Office(clock=clock)
@@ -268,3 +283,18 @@ async def test_draining_does_not_wait_for_ever() -> None:
         office.submit("a")
         await office.worker.drain(seconds=0.1)
         assert office.doer.done == []
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_worker_that_is_told_to_stop_just_as_it_is_woken_stops(turns: int) -> None:
+    office = Office()
+    working = asyncio.create_task(office.worker.run(office.doer))
+    await until(lambda: office.worker.accepts)
+    office.worker.put_off(Task(BEN, Kind.EVENT, "later"), SystemClock().now() + timedelta(hours=1))
+    await asyncio.sleep(0.01)
+    office.submit("a")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    working.cancel()
+    await asyncio.wait({working}, timeout=1)
+    assert working.cancelled()

@@ -15,6 +15,7 @@ SERIES_ID: Final = "outlook-addin.series-id"
 VERSION: Final = "$_version"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END_OF_CALENDARS = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _ASSIGNED_AGENT = "ASSIGNED_AGENT"
 _PUBLIC_LINK = "OPEN_PUBLIC_LINK"
 _OVER = frozenset({"OFFBOARDING", "ENDED"})
@@ -143,7 +144,10 @@ def to_milliseconds(moment: datetime) -> int:
 
 
 def _moment(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+    """Read a time; one that no calendar holds counts as none, so that it stands in nobody's way."""
+    if milliseconds is None or not 0 <= milliseconds < _END_OF_CALENDARS:
+        return None
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _public_link(json: Mapping[str, Any]) -> str | None:

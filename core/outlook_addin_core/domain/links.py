@@ -40,7 +40,12 @@ class SourceId:
     @staticmethod
     def prefix(addin_id: str, mailbox: Mailbox) -> str:
         """Return what all source ids of one mailbox begin with."""
-        return f"{_SCHEME}:{addin_id.lower()}:{mailbox.tenant_id}:{mailbox.user_id}:"
+        return f"{SourceId.prefix_of_all(addin_id)}{mailbox.tenant_id}:{mailbox.user_id}:"
+
+    @staticmethod
+    def prefix_of_all(addin_id: str) -> str:
+        """Return what all source ids of one add-in begin with."""
+        return f"{_SCHEME}:{addin_id.lower()}:"
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
