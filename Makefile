@@ -29,6 +29,7 @@ check: $(STATIC)/.built ## Format, lint, types, layers
 	$(BIN)/mypy tests bench
 	$(BIN)/lint-imports
 	cd $(UI) && ../../$(SANDBOX) run npm run check
+	cd $(UI) && ../../$(SANDBOX) run npm exec -- tsc --noEmit -p ../../sandbox/outlook_addin_sandbox/outlook/web/jsconfig.json
 
 bench: $(STATIC)/.built ## Measure, as ratios against a peer in the same run; results go to bench/results
 	$(BIN)/python -m bench.run
