@@ -1,7 +1,9 @@
 """What all tests share: loopback only, and the local control plane with our resources in it."""
 
+import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_socket
 
@@ -10,6 +12,16 @@ from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 pytest_plugins = ["outlook_addin_sandbox.cluster.testing"]
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# How long an example takes says something about the machine, not about the code.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
+
+# A shell lets what it starts in the background ignore Ctrl-C; tests that send it want to see what it does.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup() -> None:

@@ -110,7 +110,7 @@ class Sync:
         working = asyncio.create_task(self.worker.run(self._synchroniser))
         await asyncio.sleep(0)
         reporting = asyncio.create_task(self.reports.run())
-        sweeping = asyncio.create_task(self.leadership.run(self.sweeper.run))
+        sweeping = asyncio.create_task(self.leadership.run(self.sweeper.run), name="sweeping")
         remembering = asyncio.create_task(
             self._conversations.keep_up(lambda: self.leadership.leads, self._sweep_interval)
         )
