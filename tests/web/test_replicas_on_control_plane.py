@@ -33,6 +33,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDIN = "desk"
 REQUEST = "outlook-addin.dev/sync-requested"
 NAME = subscription_name(ADDIN, ANNA)
+AHEAD = SystemClock().now() + timedelta(days=1)
+"""The Lease and the API server go by the real clock, and an event that is past is left alone."""
 
 pytestmark = pytest.mark.usefixtures("crds")
 
@@ -144,7 +146,7 @@ async def test_one_replica_sweeps_the_other_takes_over_and_kubectl_tells_whether
     monkeypatch.setattr(sweeper, "ASK_EVERY", 0.2)
     await asyncio.to_thread(kubectl, "apply", "-f", "-", input_text=addin(namespace))
     bench.unblu.put(ANNA, 1, marker=Marker("event", START))
-    bench.outlook.put(ANNA, "event", subject="Mortgage")
+    bench.outlook.put(ANNA, "event", subject="Mortgage", start=AHEAD)
 
     def read(what: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(kubectl("get", what, "-n", namespace, "-o", "json"))
@@ -194,7 +196,7 @@ async def test_kubectl_tells_whether_a_mailbox_is_in_sync_whatever_its_subscript
     bench: Bench, start: Callable[[str], Any], kubectl: Kubectl, namespace: str
 ) -> None:
     bench.unblu.put(ANNA, 1, marker=Marker("event", START))
-    bench.outlook.put(ANNA, "event", subject="Mortgage")
+    bench.outlook.put(ANNA, "event", subject="Mortgage", start=AHEAD)
     kubectl("apply", "-f", "-", input_text=by_hand("anna", namespace))
 
     def read(name: str) -> dict[str, Any]:
@@ -225,7 +227,7 @@ async def test_kubectl_tells_whether_a_mailbox_is_in_sync_whatever_its_subscript
         assert await asyncio.to_thread(names) == ["calendarsubscription.outlook-addin.dev/anna"]
 
         bench.unblu.put(BEN, 2, marker=Marker("event-2", START))
-        bench.outlook.put(BEN, "event-2", subject="Renamed in silence", link=uuid(2))
+        bench.outlook.put(BEN, "event-2", subject="Renamed in silence", start=AHEAD, link=uuid(2))
         await asyncio.to_thread(kubectl, "apply", "-f", "-", input_text=by_hand("ben", namespace, BEN))
         assert not await asyncio.to_thread(described, "ben")
         subscribed = '{"status": {"subscriptionId": "s"}}'
