@@ -12,32 +12,27 @@ and then it sends so many requests to Unblu and to Graph, and keeps to so many a
 import asyncio
 import json
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
 from aiohttp import ClientSession
 
-from bench.web_server import ADDIN, KEY, NAMESPACE, WebServer
+from bench.web_server import KEY, WebServer, connected, requests_to
 from outlook_addin_core.domain.client_state import issue
 from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_core.domain.conversations import Marker
 from outlook_addin_core.domain.links import SourceId
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
-from outlook_addin_sandbox.cluster.ports import free_ports
 from outlook_addin_sandbox.unblu.conversations import Conversation, Participant
 from outlook_addin_sandbox.world import Agent, World
 from outlook_addin_web.leadership import LENGTH
 from outlook_addin_web.pacing import TENANT_RATE, UNBLU_RATE
 
-ROOT = Path(__file__).parents[1]
 EVENTS, MAILBOXES = 2_000, 100
 DELETED_EVERY = 10
 """One event of so many is deleted in the storm; the others are renamed and moved."""
@@ -145,34 +140,14 @@ async def play() -> dict[str, Any]:
     """Set everything up, play the storm and return what was seen."""
     async with AsyncExitStack() as stack:
         plane = stack.enter_context(ControlPlane())
-        folder = Path(stack.enter_context(TemporaryDirectory()))
         world = await stack.enter_async_context(World.start())
-        config = AddinConfig(
-            deployment_url="http://addin.localhost:8080",
-            unblu_oauth_backend_url=world.unblu.url,
-            client_id=world.client_id,
-            authority=f"{world.entra.url}/common",
-            tenant_ids=(world.tenant_id,),
-            graph_url=world.graph.url,
-            sync_server_enabled=True,
-            sync_server_auth_gateway_client_id=world.gateway_client_id,
-            sync_server_deletion_grace_period=timedelta(0),
-        )
-        environ = {
-            "KUBECONFIG": str(await asyncio.to_thread(_installed, plane)),
-            "CLIENT_SECRET": world.client_secret,
-            "SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET": world.gateway_client_secret,
-            "CA_BUNDLE": str(world.ca_bundle),
-        }
-        port, metrics_port = free_ports(2)
-        server = WebServer(folder, config, environ, port, metrics_port)
-        stack.callback(server.stop)
-        return await _played(Bank(world, config), server)
+        server = await connected(stack, plane, world, sync_server_deletion_grace_period=timedelta(0))
+        return await _played(Bank(world, server.config), server)
 
 
 async def _played(bank: Bank, server: WebServer) -> dict[str, Any]:
     await server.start()
-    await _until_swept(server)
+    await server.until_swept(1)  # finds nothing but makes the CalendarSubscriptions
     bank.storm()
     began = time.monotonic()
     await bank.notify(server.url)
@@ -183,12 +158,12 @@ async def _played(bank: Bank, server: WebServer) -> dict[str, Any]:
     changed = [each for each in bank.linked if not each.deleted][:UNHEARD]
     for number, each in enumerate(changed):
         bank.change(each, f"Unheard {number}", (number % 300 + 1) * MINUTE)
-    to_repair, before = bank.differing(), _requests(bank.world)
+    to_repair, before = bank.differing(), requests_to(bank.world)
     began = time.monotonic()
     await server.start()
     started = time.monotonic() - began
     repaired = await _until(lambda: bank.differing() == 0)
-    seconds, requests = time.monotonic() - began, _requests(bank.world) - before
+    seconds, requests = time.monotonic() - began, requests_to(bank.world) - before
     paced = max(requests["unblu"] / UNBLU_RATE, requests["graph"] / TENANT_RATE)
     least = LENGTH.total_seconds() + paced
     return {
@@ -206,17 +181,6 @@ async def _played(bank: Bank, server: WebServer) -> dict[str, Any]:
     }
 
 
-def _requests(world: World) -> Counter[str]:
-    return Counter(unblu=world.unblu.requests.total(), graph=world.graph.requests.total())
-
-
-async def _until_swept(server: WebServer) -> None:
-    """Wait for the end of the sweep at the start, which finds nothing but makes the CalendarSubscriptions."""
-    async with asyncio.timeout(PATIENCE):
-        while not (await server.metrics()).get('outlook_addin_sweeps_total{outcome="complete"}'):  # noqa: ASYNC110
-            await asyncio.sleep(0.5)
-
-
 async def _until(holds: Callable[[], bool]) -> bool:
     """Wait, in vain if need be; another process changes what is looked at."""
     deadline = time.monotonic() + PATIENCE
@@ -225,19 +189,6 @@ async def _until(holds: Callable[[], bool]) -> bool:
             return False
         await asyncio.sleep(0.2)
     return True
-
-
-def _installed(plane: ControlPlane) -> Path:
-    """Install resources and role, and return how the web server reaches the API server."""
-    run = plane.kubectl
-    run("apply", "--server-side", "-k", str(ROOT / "crds"))
-    run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    run("apply", "-f", str(ROOT / "manifests" / "web-role.yaml"))
-    run("create", "namespace", NAMESPACE)
-    run("create", "serviceaccount", ADDIN, "-n", NAMESPACE)
-    subject = f"--serviceaccount={NAMESPACE}:{ADDIN}"
-    run("create", "rolebinding", ADDIN, "--clusterrole=outlook-addin-web", subject, "-n", NAMESPACE)
-    return plane.kubeconfig_for_service_account(NAMESPACE, ADDIN)
 
 
 def measure() -> dict[str, Any]:

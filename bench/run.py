@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from bench import intake, kubernetes_clients, repair
+from bench import intake, kubernetes_clients, repair, sweep
 from bench.machine import machine, versions
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 
@@ -55,6 +55,7 @@ def main() -> None:
     """Measure everything, one after the other, so that nothing disturbs anything else."""
     keep("kubernetes_clients", clients)
     keep("intake", intake.measure)
+    keep("sweep", sweep.measure)
     if keep("repair", repair.measure)["changes lost"]:
         sys.exit("changes were lost, see above")
     subprocess.run([sys.executable, "-m", "bench.operator", "--quick"], cwd=ROOT, check=True)

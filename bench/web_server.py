@@ -6,17 +6,27 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from aiohttp import ClientConnectionError, ClientSession
 
 from outlook_addin_core.domain.config import AddinConfig
+from outlook_addin_sandbox.cluster.control_plane import ControlPlane
+from outlook_addin_sandbox.cluster.ports import free_ports
+from outlook_addin_sandbox.world import World
 
 KEY = bytes(range(32))
 ADDIN, NAMESPACE = "desk", "bank"
 STARTS_WITHIN = 60.0
+SWEPT_WITHIN = 900.0
+SWEEPS = 'outlook_addin_sweeps_total{outcome="complete"}'
+ROOT = Path(__file__).parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -78,6 +88,12 @@ class WebServer:
             self.process.wait(60)
             self.process = None
 
+    async def until_swept(self, times: int) -> None:
+        """Wait until so many sweeps have been completed."""
+        async with asyncio.timeout(SWEPT_WITHIN):
+            while (await self.metrics()).get(SWEEPS, 0) < times:  # noqa: ASYNC110 - a process tells nobody
+                await asyncio.sleep(0.5)
+
     def processor_seconds(self) -> float:
         """Return what the process has used so far."""
         return 0.0 if self.process is None else processor_seconds(self.process.pid)
@@ -112,3 +128,52 @@ async def until_answers(url: str) -> None:
             except ClientConnectionError:
                 pass
             await asyncio.sleep(0.02)
+
+
+async def connected(stack: AsyncExitStack, plane: ControlPlane, world: World, **settings: Any) -> WebServer:
+    """Return the web server of an OutlookAddin between a cluster and a simulated world, not started yet.
+
+    Args:
+        stack: Ends it.
+        settings: Of the configuration, beside what says where everything is.
+    """
+    config = AddinConfig(
+        deployment_url="http://addin.localhost:8080",
+        unblu_oauth_backend_url=world.unblu.url,
+        client_id=world.client_id,
+        authority=f"{world.entra.url}/common",
+        tenant_ids=(world.tenant_id,),
+        graph_url=world.graph.url,
+        sync_server_enabled=True,
+        sync_server_auth_gateway_client_id=world.gateway_client_id,
+        **settings,
+    )
+    environ = {
+        "KUBECONFIG": str(await asyncio.to_thread(_installed, plane)),
+        "CLIENT_SECRET": world.client_secret,
+        "SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET": world.gateway_client_secret,
+        "CA_BUNDLE": str(world.ca_bundle),
+    }
+    port, metrics_port = free_ports(2)
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    server = WebServer(folder, config, environ, port, metrics_port)
+    stack.callback(server.stop)
+    return server
+
+
+def _installed(plane: ControlPlane) -> Path:
+    """Install resources and role, and return how the web server reaches the API server."""
+    run = plane.kubectl
+    run("apply", "--server-side", "-k", str(ROOT / "crds"))
+    run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    run("apply", "-f", str(ROOT / "manifests" / "web-role.yaml"))
+    run("create", "namespace", NAMESPACE)
+    run("create", "serviceaccount", ADDIN, "-n", NAMESPACE)
+    subject = f"--serviceaccount={NAMESPACE}:{ADDIN}"
+    run("create", "rolebinding", ADDIN, "--clusterrole=outlook-addin-web", subject, "-n", NAMESPACE)
+    return plane.kubeconfig_for_service_account(NAMESPACE, ADDIN)
+
+
+def requests_to(world: World) -> Counter[str]:
+    """Return how many requests simulated Unblu and Graph have had."""
+    return Counter(unblu=world.unblu.requests.total(), graph=world.graph.requests.total())

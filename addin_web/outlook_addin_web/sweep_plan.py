@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_web.ports import Followed
+
+REST: Final = timedelta(days=1)
+"""How often a mailbox without open conversations is looked at: whether it can still be read."""
 
 
 @dataclass(frozen=True)
@@ -14,25 +18,32 @@ class SweepPlan:
 
     Args:
         by_tenant: The mailboxes to look at; those with open conversations first.
+        resting: Mailboxes that are well and whose turn it is not.
         needed: Subscriptions that are to carry today's date.
         missing: Mailboxes with open conversations and no subscription.
         idle: Subscriptions that nobody has needed for too long.
     """
 
     by_tenant: Mapping[str, list[Mailbox]]
+    resting: tuple[Mailbox, ...]
     needed: tuple[Followed, ...]
     missing: tuple[Mailbox, ...]
     idle: tuple[Followed, ...]
 
 
-def plan(
+def plan(  # noqa: PLR0913 - what was read, and the times that count
     followed: Iterable[Followed],
     conversations: Mapping[Mailbox, bool],
     tenant_ids: Iterable[str],
     now: datetime,
+    *,
     retention: timedelta,
+    interval: timedelta,
 ) -> SweepPlan:
     """Plan a sweep.
+
+    Only open conversations can be out of step. So a mailbox without one rests, unless it was said not to be
+    in sync, or nothing was said of it yet; once a day it is looked at all the same.
 
     Args:
         followed: The add-in's subscriptions.
@@ -40,17 +51,21 @@ def plan(
         tenant_ids: Whose mailboxes are served; nobody else's are looked at.
         now: The moment.
         retention: How long a subscription without open conversations is kept.
+        interval: From the beginning of one sweep to that of the next.
     """
     served = frozenset(tenant_ids)
     known = [each for each in followed if each.mailbox.tenant_id in served]
     used = {each: linked for each, linked in conversations.items() if each.tenant_id in served}
     subscribed = {each.mailbox for each in known}
+    well = {each.mailbox for each in serving(known) if each.verdict is not None and each.verdict.synchronized}
+    resting = {each for each in well - used.keys() if not _has_its_turn(each, now, interval)}
     by_tenant: dict[str, list[Mailbox]] = {}
-    for mailbox in sorted(subscribed | used.keys(), key=lambda each: (each not in used, each)):
+    for mailbox in sorted((subscribed - resting) | used.keys(), key=lambda each: (each not in used, each)):
         by_tenant.setdefault(mailbox.tenant_id, []).append(mailbox)
     linked = {mailbox for mailbox, known_event in used.items() if known_event}
     return SweepPlan(
         by_tenant=by_tenant,
+        resting=tuple(sorted(resting)),
         needed=tuple(
             each for each in serving(known) if each.mailbox in linked and each.last_needed != now.date()
         ),
@@ -65,6 +80,12 @@ def serving(followed: Iterable[Followed]) -> list[Followed]:
     for each in sorted(followed, key=lambda each: (each.created, each.name)):
         found.setdefault(each.mailbox, each)
     return list(found.values())
+
+
+def _has_its_turn(mailbox: Mailbox, now: datetime, interval: timedelta) -> bool:
+    """Spread the mailboxes that rest over the sweeps of a day: the same ones in whichever process sweeps."""
+    sweeps = max(REST // interval, 1)
+    return int(mailbox.log_id, 16) % sweeps == int(now.timestamp() // interval.total_seconds()) % sweeps
 
 
 def _is_idle(followed: Followed, now: datetime, retention: timedelta) -> bool:

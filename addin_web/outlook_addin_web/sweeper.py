@@ -122,12 +122,13 @@ class Sweeper:
             self._metrics.sweeps.labels("failed").inc()
             return False
         count = sum(map(len, wanted.by_tenant.values()))
-        log.info("a sweep begins", extra={"mailboxes": count})
+        log.info("a sweep begins", extra={"mailboxes": count, "resting": len(wanted.resting)})
         await self._follow(wanted)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._bookkeeping(wanted))
             tenants = [group.create_task(self._tenant(each)) for each in wanted.by_tenant.values()]
-        complete = all(each.result() for each in tenants)
+        hopeless = [each for each in wanted.resting if self._is_hopeless(each)]
+        complete = not hopeless and all(each.result() for each in tenants)
         self._finish(started, answers, complete=complete)
         return True
 
@@ -166,7 +167,14 @@ class Sweeper:
             if source is not None and not conversation.is_over:
                 linked = opened.get(source.mailbox, False) or conversation.marker is not None
                 opened[source.mailbox] = linked
-        return plan(followed, opened, self._tenant_ids, self._clock.now(), self._retention)
+        return plan(
+            followed,
+            opened,
+            self._tenant_ids,
+            self._clock.now(),
+            retention=self._retention,
+            interval=self._interval,
+        )
 
     async def _tenant(self, mailboxes: Sequence[Mailbox]) -> bool:
         """Look at a tenant's mailboxes, a few at a time; tells whether all of them could be looked at."""

@@ -19,6 +19,7 @@ from outlook_addin_web.leadership import LENGTH
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.sync import Outside, Sync
 from outlook_addin_web.tasks import Kind, Task
+from outlook_addin_web.verdicts import IN_SYNC
 from web.fakes import ANNA, BEN, CARL, CONFIG, GRACE, KEY, START, TOMORROW, Bench, uuid
 from web.polling import until
 
@@ -63,6 +64,11 @@ class Replica:
 
     def repaired(self, kind: str) -> float:
         return self.sample("repairs_total", kind=kind)
+
+    @property
+    def looks(self) -> float:
+        """How often a whole mailbox was looked at."""
+        return self.sample("tasks_total", kind="mailbox", outcome="done")
 
     @property
     def sweeps(self) -> float:
@@ -187,6 +193,30 @@ async def test_a_sweep_that_finds_nothing_repairs_nothing_and_reads_no_single_ev
     assert replica.said() == ["InSync"]
     assert bench.outlook.reads == []
     assert replica.sample("last_sweep_timestamp_seconds") == START.timestamp()
+
+
+async def test_a_mailbox_without_open_conversations_rests_once_it_is_known_to_be_well(bench: Bench) -> None:
+    await bench.kubernetes.create(ANNA, None)
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.said() == ["InSync"])
+        bench.kubernetes.followed[ANNA] = replace(bench.kubernetes.followed[ANNA], verdict=IN_SYNC)
+        looks = replica.looks
+        await replica.swept()
+        assert replica.looks == looks
+        scheduled(bench)
+        bench.outlook.put(ANNA, "event-1", subject="Renamed in silence")
+        await replica.swept()
+        await until(lambda: bench.conversation.topic == "Renamed in silence")
+
+
+async def test_a_tenant_that_cannot_be_read_is_told_of_mailboxes_that_rest_too(bench: Bench) -> None:
+    bench.outlook.failures[ANNA.tenant_id] = CredentialsRefused(7000222, "renew it", operation="entra.token")
+    scheduled(bench, BEN, 2)
+    await bench.kubernetes.create(ANNA, None)
+    bench.kubernetes.change(ANNA, verdict=IN_SYNC)
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.said(ANNA) == ["CredentialsRefused"])
+        assert replica.sweeps == 0
 
 
 async def test_the_log_tells_when_the_sweep_that_was_asked_for_has_ended(
