@@ -15,6 +15,10 @@ from aiohttp import web
 
 from outlook_addin_sandbox.loopback import LOOPBACK
 
+_ARRIVAL = 3
+"""Turns of the loop from a connection's acceptance until the server knows of it; one that is accepted while
+asyncio closes its server is never closed (github.com/python/cpython/issues/109564)."""
+
 Clock = Callable[[], datetime]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -131,17 +135,14 @@ class Simulator(ABC):
 
     async def stop(self) -> None:
         """Close the port and end what runs."""
-        if self._runner is not None:
-            self._hang_up()
-            await self._runner.cleanup()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            for _ in range(_ARRIVAL):
+                await asyncio.sleep(0)
+            _hang_up(runner)
+            await runner.cleanup()
         self._listener.close()
-
-    def _hang_up(self) -> None:
-        """End connections that clients keep open: with TLS, the end would wait for them to say goodbye."""
-        server = self._runner.server if self._runner else None
-        for connection in server.connections if server else ():
-            if connection.transport is not None:
-                connection.transport.abort()
 
     @web.middleware
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -169,6 +170,13 @@ class Simulator(ABC):
             return None
         operation = f"{request.method} {request.path}"
         return next((fault for fault in self.faults.rules if fault.take(operation)), None)
+
+
+def _hang_up(runner: web.AppRunner) -> None:
+    """End connections that clients keep open: with TLS, the end would wait for them to say goodbye."""
+    for connection in runner.server.connections if runner.server else ():
+        if connection.transport is not None:
+            connection.transport.abort()
 
 
 async def read_json(request: web.Request) -> dict[str, Any] | None:
