@@ -10,26 +10,34 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+DAY = timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Certificates:
-    """An authority that nobody knows, and a key with its certificate for 127.0.0.1, both PEM."""
+    """An authority that nobody knows, and a key with its certificates for 127.0.0.1, all PEM."""
 
     authority: bytes
     server: bytes
+    expired: bytes
+    not_yet_valid: bytes
 
 
 @pytest.fixture(scope="session")
 def certificates() -> Certificates:
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    now = datetime.now(UTC)
     authority = _certificate(
-        "Test authority", authority_key.public_key(), authority_key, _authority_extensions()
+        "Test authority", authority_key.public_key(), authority_key, _authority_extensions(), now
     )
-    server = _certificate("127.0.0.1", server_key.public_key(), authority_key, _server_extensions())
+    server, expired, not_yet_valid = (
+        _certificate("127.0.0.1", server_key.public_key(), authority_key, _server_extensions(), around)
+        for around in (now, now - 9 * DAY, now + 9 * DAY)
+    )
     private = server_key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return Certificates(authority, private + server)
+    return Certificates(authority, private + server, private + expired, private + not_yet_valid)
 
 
 @pytest.fixture(scope="session")
@@ -65,16 +73,16 @@ def _certificate(
     key: ec.EllipticCurvePublicKey,
     signer: ec.EllipticCurvePrivateKey,
     extensions: Iterable[x509.ExtensionType],
+    around: datetime,
 ) -> bytes:
-    now = datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
         .issuer_name(_name("Test authority"))
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(around - DAY)
+        .not_valid_after(around + DAY)
     )
     for extension in extensions:
         builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))

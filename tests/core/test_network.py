@@ -5,12 +5,16 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from outlook_addin_core.clients.errors import Unreachable
 from outlook_addin_core.clients.http import make_client, request
 from outlook_addin_core.clients.tokens import TokenSource
+
+if TYPE_CHECKING:
+    from core.conftest import Certificates
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -38,13 +42,19 @@ async def served(text: str, context: ssl.SSLContext | None = None) -> AsyncItera
         yield server.sockets[0].getsockname()[1]
 
 
-@pytest.fixture
-async def secure_port(tmp_path: Path, server_pem: bytes) -> AsyncIterator[int]:
-    path = tmp_path / "server.pem"
-    path.write_bytes(server_pem)
+@asynccontextmanager
+async def secure(folder: Path, pem: bytes) -> AsyncIterator[int]:
+    path = folder / "server.pem"
+    path.write_bytes(pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     async with served("secure", context) as port:
+        yield port
+
+
+@pytest.fixture
+async def secure_port(tmp_path: Path, server_pem: bytes) -> AsyncIterator[int]:
+    async with secure(tmp_path, server_pem) as port:
         yield port
 
 
@@ -65,6 +75,22 @@ async def test_a_server_of_the_bundles_authority_is_trusted(secure_port: int, au
 async def test_a_server_of_another_authority_is_not(secure_port: int) -> None:
     with pytest.raises(Unreachable, match=r"certificate of 127\.0\.0\.1 is not trusted"):
         await fetch(f"https://127.0.0.1:{secure_port}")
+
+
+async def test_a_certificate_for_another_name_is_called_that(secure_port: int, authority_file: Path) -> None:
+    with pytest.raises(Unreachable, match="certificate of localhost is for another name"):
+        await fetch(f"https://localhost:{secure_port}", authority_file)
+
+
+@pytest.mark.parametrize(
+    ("which", "said"), [("expired", "has expired; have it renewed"), ("not_yet_valid", "is not valid yet")]
+)
+async def test_what_is_wrong_with_the_dates_of_a_certificate_is_said(
+    certificates: "Certificates", tmp_path: Path, authority_file: Path, which: str, said: str
+) -> None:
+    async with secure(tmp_path, getattr(certificates, which)) as port:
+        with pytest.raises(Unreachable, match=rf"certificate of 127\.0\.0\.1 {said}"):
+            await fetch(f"https://127.0.0.1:{port}", authority_file)
 
 
 async def test_entra_is_held_to_the_same_authorities(secure_port: int) -> None:

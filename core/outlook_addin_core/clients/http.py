@@ -17,6 +17,14 @@ from outlook_addin_core.clients.tracing import answered, calling, failed
 TIMEOUT: Final = 20.0
 """Seconds to wait for an answer; Graph calls us back for up to ten before it answers a create."""
 
+_UNTRUSTED: Final = "is not trusted; add its authority to the CA bundle"
+_CERTIFICATES: Final = (
+    ("has expired", "has expired; have it renewed"),
+    ("not yet valid", "is not valid yet; check the clocks"),
+    ("mismatch", "is for another name; correct the URL, or the certificate"),
+)
+"""What OpenSSL says (X509_verify_cert_error_string(3)) and what it means; all else is a missing authority."""
+
 Observer: TypeAlias = Callable[[str, str], None]
 """Is told the operation and its outcome, an HTTP status or ``unreachable``, e.g. to count them."""
 
@@ -128,20 +136,21 @@ def unreachable(error: Exception, host: str, operation: str) -> Unreachable:
         message = f"{host} did not answer in time"
     elif isinstance(error, httpx2.ProxyError):
         message = f"the proxy did not let us through to {host}; check the proxy and what it permits"
-    elif _is_untrusted(error):
-        message = f"the certificate of {host} is not trusted; add its authority to the CA bundle"
+    elif (refused := _refused_certificate(error)) is not None:
+        message = f"the certificate of {host} {refused}"
     else:
         message = f"{host} cannot be reached ({type(error).__name__})"
     return Unreachable(message, operation=operation)
 
 
-def _is_untrusted(error: BaseException | None) -> bool:
-    """Walk the chain of causes; the transport wraps what the TLS layer said, whose text survives."""
+def _refused_certificate(error: BaseException | None) -> str | None:
+    """Say what is wrong with a certificate; the transport wraps what TLS said, and its text survives."""
     while error is not None:
-        if isinstance(error, SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return True
+        text = str(error)
+        if isinstance(error, SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in text:
+            return next((words for said, words in _CERTIFICATES if said in text), _UNTRUSTED)
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 def _forget(token_source: TokenProvider | None) -> None:
