@@ -37,6 +37,9 @@ CHILDREN: Final = (
 
 LEASES: Final = (leases.GROUP, leases.VERSION, leases.PLURAL)
 
+TALKATIVE: Final = ("aiohttp.access", "httpx2", "kopf.activities.probe", "kopf.objects", "msal")
+"""Loggers that tell of every event, every request and every look of the kubelet's probes."""
+
 _UNUSED_FINALIZER: Final = "kopf.outlook-addin.dev/unused"
 """Kopf takes its finalizer off objects that need none; it must not be ours."""
 
@@ -60,7 +63,7 @@ async def configure(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) 
     for child in CHILDREN:
         settings.watching.label_selectors[child] = f"{MANAGED_BY}={FIELD_MANAGER}"
     settings.watching.field_selectors[LEASES] = f"metadata.name={lease_store.NAME}"
-    for talkative in ("kopf.objects", "httpx2", "msal"):
+    for talkative in TALKATIVE:
         logging.getLogger(talkative).setLevel(logging.WARNING)
     await _start(memo)
 

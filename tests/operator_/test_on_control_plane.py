@@ -54,6 +54,13 @@ async def test_an_outlook_addin_becomes_a_running_web_server_and_says_so(
     assert here.process.healthy()
 
 
+async def test_what_probes_ask_for_is_in_no_log(here: Here) -> None:
+    await here.until_healthy()
+    log = here.process.log.read_text()
+    assert "healthz" not in log
+    assert "schedule" not in log
+
+
 async def test_without_synchronisation_nothing_needs_a_secret_or_a_right(here: Here, addin: Build) -> None:
     await here.apply(addin(sync=False, proxy={}))
     await here.make_pods_ready()
