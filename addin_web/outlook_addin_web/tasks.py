@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TypeAlias
 
 from opentelemetry.trace import SpanContext
@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanContext
 from outlook_addin_core.domain.mailbox import Mailbox
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a task looks at."""
 
     EVENT = "event"
@@ -78,6 +78,8 @@ def coalesced(known: Task, new: Task) -> Task:
 
     What a notification has announced counts as announced, even if a sweep found it, too.
     """
+    if not _says_more(new, known):
+        return known
     announced = known.finding is None or new.finding is None
     return replace(
         new,
@@ -87,4 +89,16 @@ def coalesced(known: Task, new: Task) -> Task:
         since=known.since or new.since,
         trace=known.trace or new.trace,
         tries=max(known.tries, new.tries),
+    )
+
+
+def _says_more(new: Task, known: Task) -> bool:
+    """Tell whether a task changes what is known already; another notification about an event seldom does."""
+    return (
+        known.finding is not None
+        or not known.correlation
+        or known.since is None
+        or (new.suspected and not known.suspected)
+        or (new.trace is not None and known.trace is None)
+        or new.tries > known.tries
     )

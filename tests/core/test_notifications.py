@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
-from outlook_addin_core.domain.notifications import MalformedBody, Notification, decode
+from outlook_addin_core.domain.notifications import MalformedBody, ResourceData, decode
 
 CHANGE = {
     "subscriptionId": "c6126aa3-0ed8-412f-a988-71e6cee627c4",
@@ -25,15 +26,16 @@ def body(*items: Any) -> bytes:
 
 
 def test_a_change_is_reduced_to_what_is_used() -> None:
-    assert decode(body(CHANGE)).items == [
-        Notification(
-            subscription_id="c6126aa3-0ed8-412f-a988-71e6cee627c4",
-            tenant_id="84bd8158-6d4d-4958-8b9f-9d6445542f95",
-            client_state="state",
-            change_type="created",
-            event_id="AAMkAGUwNjQ4ZjIxAAA=",
-        )
-    ]
+    (notification,) = decode(body(CHANGE)).items
+    assert notification.event_id == "AAMkAGUwNjQ4ZjIxAAA="
+    assert asdict(notification) == {
+        "subscription_id": "c6126aa3-0ed8-412f-a988-71e6cee627c4",
+        "tenant_id": "84BD8158-6d4d-4958-8b9f-9d6445542f95",
+        "client_state": "state",
+        "change_type": "created",
+        "lifecycle_event": None,
+        "resource_data": ResourceData("AAMkAGUwNjQ4ZjIxAAA="),
+    }
 
 
 def test_a_lifecycle_event_has_no_event_id() -> None:
@@ -50,9 +52,9 @@ def test_change_types_that_are_not_known_yet_pass_through() -> None:
     assert notification.change_type == "unknownFutureValue"
 
 
-def test_a_missing_client_state_is_an_empty_one() -> None:
+def test_a_client_state_may_be_missing() -> None:
     (notification,) = decode(body({key: CHANGE[key] for key in CHANGE if key != "clientState"})).items
-    assert notification.client_state == ""
+    assert notification.client_state is None
 
 
 @given(st.lists(st.sampled_from([*BROKEN, CHANGE, LIFECYCLE])))
