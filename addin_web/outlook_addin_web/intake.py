@@ -123,6 +123,10 @@ class Intake:
                 body = await request.read()
         except TimeoutError:
             return web.Response(status=408, text="the body did not come in time")
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=413, text="the body is too large")
+        except (ConnectionError, web.RequestPayloadError):
+            return web.Response(status=400, text="the body did not come whole")
         finally:
             self._reading -= 1
         return self._noted(body)
