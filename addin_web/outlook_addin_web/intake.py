@@ -161,7 +161,8 @@ class Intake:
         if place is None:
             return Outcome.IGNORED
         suspected = item.change_type == "deleted"
-        task = Task(mailbox, *place, suspected=suspected, correlation=correlation, since=now)
+        since = now if item.lifecycle_event is None else None
+        task = Task(mailbox, *place, suspected=suspected, correlation=correlation, since=since)
         return Outcome.ACCEPTED if self._submit(noted(task)) else Outcome.FULL
 
 

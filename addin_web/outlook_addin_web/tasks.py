@@ -52,7 +52,7 @@ class Task:
         suspected: Whether somebody said that the event is gone, so that the calendars have to be searched.
         finding: What a sweep found; None if a notification led here, and then nothing had been lost.
         correlation: Leads from the notification through our logs to the calls that it caused.
-        since: When the notification came.
+        since: When a change was notified; None if none was, as when notifications are missed.
         tries: How often it failed for a reason of its own.
         trace: The notification's place in its trace, if traces are collected.
     """

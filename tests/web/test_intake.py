@@ -209,6 +209,7 @@ async def test_what_graph_wants_renewed_becomes_a_renewal(webhook: Webhook, kind
 async def test_missed_notifications_have_all_conversations_looked_at(webhook: Webhook) -> None:
     assert await webhook.deliver(lifecycle("missed"), change("e1")) == 202
     assert webhook.tasks == [Task(ANNA, Kind.MAILBOX), Task(ANNA, Kind.EVENT, "e1")]
+    assert [task.since for task in webhook.tasks] == [None, START]
 
 
 async def test_lifecycle_events_of_the_future_are_acknowledged_and_counted(webhook: Webhook) -> None:
