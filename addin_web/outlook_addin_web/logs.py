@@ -1,8 +1,10 @@
 """Logs: one JSON object a line; they name Kubernetes objects and pseudonyms, never people."""
 
+import asyncio
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Final, TextIO
 
 from aiohttp.http import HttpProcessingError
@@ -44,6 +46,13 @@ class StrangersFilter(logging.Filter):
         """Tell whether a record concerns us."""
         error = record.exc_info[1] if record.exc_info else None
         return not isinstance(error, (HttpProcessingError, RequestPayloadError))
+
+
+def unhandled(_: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
+    """Log an error that nobody has waited for; asyncio itself would write what was worked on, too."""
+    error = context.get("exception")
+    exc_info = error if isinstance(error, BaseException) else None
+    logging.getLogger(__name__).error("an error that nobody has waited for", exc_info=exc_info)
 
 
 def configure(level: str, stream: TextIO = sys.stdout) -> None:

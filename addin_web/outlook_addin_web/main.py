@@ -53,9 +53,10 @@ def main() -> None:
 
 async def serve(settings: Settings, config: AddinConfig, environ: Mapping[str, str]) -> None:
     """Serve until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.set_exception_handler(logs.unhandled)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
     metrics = Metrics(REGISTRY)
     app = build_app(config, sync=_sync(settings, config, environ, metrics))
     runners = [make_runner(app), make_runner(metrics_app(metrics))]
