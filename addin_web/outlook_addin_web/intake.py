@@ -25,7 +25,7 @@ from aiohttp import web
 
 from outlook_addin_core.domain import client_state
 from outlook_addin_core.domain.clock import Clock
-from outlook_addin_core.domain.notifications import MalformedBody, Notification, decode
+from outlook_addin_core.domain.notifications import MalformedBody, Notification, TooManyItems, decode
 from outlook_addin_core.domain.token_bucket import TokenBucket
 from outlook_addin_web.headers import NO_STORE
 from outlook_addin_web.metrics import Metrics
@@ -44,6 +44,8 @@ READING_SECONDS: Final = 10.0
 """Graph itself waits no longer for an answer."""
 DELIVERIES_RATE: Final = 2_000.0
 DELIVERIES_BURST: Final = 4_000
+COMPLAINTS_RATE: Final = 1 / 60
+"""A full queue refuses thousands of deliveries a minute: one line tells of it, metrics tell the rest."""
 _BUSY: Final = {"Retry-After": "30"}
 _RENEWAL_EVENTS: Final = frozenset({"reauthorizationRequired", "subscriptionRemoved"})
 _MISSED: Final = "missed"
@@ -93,6 +95,7 @@ class Intake:
         }
         self._malformed = metrics.notifications.labels("unknown", Outcome.MALFORMED)
         self._bucket = TokenBucket(clock, DELIVERIES_RATE, DELIVERIES_BURST)
+        self._complaints = TokenBucket(clock, COMPLAINTS_RATE, 1)
         self._reading = 0
 
     async def receive(self, request: web.Request) -> web.Response:
@@ -133,11 +136,11 @@ class Intake:
 
     def _noted(self, body: bytes) -> web.Response:
         try:
-            items, malformed = decode(body)
+            items, malformed = decode(body, MOST_ITEMS)
         except MalformedBody as error:
             return web.Response(status=400, text=str(error))
-        if len(items) + malformed > MOST_ITEMS:
-            return web.Response(status=413, text=f"more than {MOST_ITEMS} items")
+        except TooManyItems as error:
+            return web.Response(status=413, text=str(error))
         correlation, now = str(uuid4()), self._clock.now()
         outcomes = Counter((_kind(item), self._note(item, correlation, now)) for item in items)
         self._malformed.inc(malformed)
@@ -145,7 +148,8 @@ class Intake:
             self._counts[pair].inc(number)
         log.debug("a delivery was noted", extra={"items": len(items), "correlation": correlation})
         if any(outcome is Outcome.FULL for _, outcome in outcomes):
-            log.warning("the queue is full; Graph is asked to deliver again")
+            if self._complaints.allows():
+                log.warning("the queue is full; Graph is asked to deliver again")
             return web.Response(status=503, text="too busy", headers=_BUSY)
         return web.Response(status=202)
 

@@ -1,12 +1,16 @@
 """What Graph posts to the notification and lifecycle URLs, reduced to what the product uses."""
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 
 class MalformedBody(ValueError):  # noqa: N818 - says what it is
     """The body is not JSON of the form ``{"value": [...]}``."""
+
+
+class TooManyItems(ValueError):  # noqa: N818 - says what it is
+    """There are more items than may be; none of them was looked at."""
 
 
 class ResourceData(msgspec.Struct, frozen=True):
@@ -59,31 +63,40 @@ class _RawBody(msgspec.Struct):
     value: list[msgspec.Raw]
 
 
+_AnyItem = TypeVar("_AnyItem", Notification, msgspec.Raw)
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _all_at_once: Final = msgspec.json.Decoder(_Body)
 _item_by_item: Final = msgspec.json.Decoder(_RawBody)
 _item: Final = msgspec.json.Decoder(Notification)
 
 
-def decode(body: bytes) -> Delivery:
+def decode(body: bytes, most: int) -> Delivery:
     """Read a delivery; items that are not notifications are counted and do not hurt their neighbours.
 
     Raises:
         MalformedBody: The body as a whole is something else.
+        TooManyItems: There are more than ``most``.
     """
     try:
-        return Delivery(_all_at_once.decode(body).value, 0)
+        items = _counted(_all_at_once.decode(body).value, most)
     except _NOT_JSON:
-        return _good_ones(body)
+        return _good_ones(body, most)
+    return Delivery(items, 0)
 
 
-def _good_ones(body: bytes) -> Delivery:
+def _good_ones(body: bytes, most: int) -> Delivery:
     try:
-        items = _item_by_item.decode(body).value
+        items = _counted(_item_by_item.decode(body).value, most)
     except _NOT_JSON as error:
         raise MalformedBody('the body is not JSON of the form {"value": [...]}') from error
     notifications = [each for each in map(_notification, items) if each is not None]
     return Delivery(notifications, len(items) - len(notifications))
+
+
+def _counted(items: list[_AnyItem], most: int) -> list[_AnyItem]:
+    if len(items) > most:
+        raise TooManyItems(f"more than {most} items")
+    return items
 
 
 def _notification(raw: msgspec.Raw) -> Notification | None:
