@@ -1,8 +1,10 @@
-"""How fast notifications are taken: verified, coalesced and queued, beside a handler that does nothing.
+"""How fast notifications are taken: verified, coalesced and queued, beside two handlers that do less.
 
-The peer is the least that an aiohttp process can do with a delivery: parse the JSON and answer 202. Both are
-processes of their own, get the same bytes over loopback in the same run, in turn. Nothing that the web server
-talks to is there, so that it does nothing but take in; deliveries are fewer than it takes in one burst.
+One is the least that an aiohttp process can do with a delivery: parse the JSON and answer 202. The other
+does by hand what cannot be left out, and nothing else: read the items with msgspec, verify each, and put
+mailbox and event into a set. All three are processes of their own and get the same bytes over loopback in the
+same run, in turn. Nothing that the web server talks to is there, so that it does nothing but take in;
+deliveries are fewer than it takes in one burst.
 """
 
 import asyncio
@@ -11,11 +13,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 from bench.web_server import KEY, WebServer, processor_seconds, until_answers
 from outlook_addin_core.domain.client_state import issue
@@ -53,25 +57,55 @@ KUBECONFIG = {
     "clusters": [{"name": "none", "cluster": {"server": DEAD}}],
     "users": [{"name": "none", "user": {"token": "t"}}],
 }
+BARE = """
+async def receive(request):
+    await request.json()
+    return web.Response(status=202)
+"""
+BY_HAND = f"""
+import base64, hmac, msgspec
+
+KEY, SEEN = {KEY!r}, set()
+
+class Data(msgspec.Struct):
+    id: str
+
+class Item(msgspec.Struct, rename="camel"):
+    client_state: str
+    tenant_id: str
+    resource_data: Data
+
+class Body(msgspec.Struct):
+    value: list[Item]
+
+decoder = msgspec.json.Decoder(Body)
+
+async def receive(request):
+    for item in decoder.decode(await request.read()).value:
+        raw = base64.urlsafe_b64decode(item.client_state + "==")
+        ids = raw[:32]
+        if hmac.compare_digest(hmac.digest(KEY, ids, "sha256"), raw[32:]):
+            SEEN.add((ids, item.resource_data.id))
+    return web.Response(status=202)
+"""
 PEER = """
 import sys
 import uvloop
 from aiohttp import web
-
-async def receive(request):
-    if request.method == "POST":
-        await request.json()
-        return web.Response(status=202)
+{receive}
+async def ready(_):
     return web.Response()
 
 async def app():
     app = web.Application(client_max_size=1024 * 1024)
-    app.router.add_route("*", "/{path:.*}", receive)
+    app.router.add_get("/", ready)
+    app.router.add_post("/{{path:.*}}", receive)
     return app
 
 loop = uvloop.new_event_loop()
 web.run_app(app(), host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None, loop=loop)
 """
+PEERS = {"bare handler": BARE, "by hand": BY_HAND}
 
 
 @dataclass(frozen=True)
@@ -166,44 +200,67 @@ def ratios(ours: dict[str, float], peer: dict[str, float]) -> dict[str, float]:
     return {name: round(ours[name] / peer[name], 2) for name in ours}
 
 
-def bare_handler(port: int) -> subprocess.Popen[bytes]:
-    """Start the peer; the caller ends it."""
-    return subprocess.Popen([sys.executable, "-c", PEER, str(port)])
+@dataclass(frozen=True)
+class Target:
+    """Something that deliveries are sent to.
+
+    Args:
+        processor: Tells the seconds that it has used so far.
+    """
+
+    port: int
+    processor: Callable[[], float]
+
+
+def _spawn(source: str, port: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", source, str(port)])
+
+
+@asynccontextmanager
+async def peer(receive: str) -> AsyncIterator[Target]:
+    """Run a peer until the block ends.
+
+    Args:
+        receive: The source of its handler.
+    """
+    (port,) = free_ports(1)
+    process = _spawn(PEER.format(receive=receive), port)
+    try:
+        await until_answers(f"http://127.0.0.1:{port}/")
+        yield Target(port, lambda: processor_seconds(process.pid))
+    finally:
+        process.terminate()
+        process.wait()
 
 
 async def compare() -> dict[str, Any]:
-    """Start both and send the same to each, in turn."""
-    port, metrics_port, peer_port = free_ports(3)
-    with TemporaryDirectory() as name:
+    """Start all and send the same to each, in turn."""
+    port, metrics_port = free_ports(2)
+    async with AsyncExitStack() as stack:
+        name = stack.enter_context(TemporaryDirectory())
         folder = Path(name)
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(json.dumps(KUBECONFIG))
         environ = {**SECRETS, "KUBECONFIG": str(kubeconfig)}
         server = WebServer(folder, CONFIG, environ, port, metrics_port)
-        peer = bare_handler(peer_port)
-        try:
-            await server.start()
-            await until_answers(f"http://127.0.0.1:{peer_port}/")
-            found = {shape: await _shape(server, peer, peer_port, *size) for shape, size in SHAPES.items()}
-            return {**found, "check": await _check(server)}
-        finally:
-            server.stop()
-            peer.terminate()
-            peer.wait()
+        stack.callback(server.stop)
+        await server.start()
+        targets = {"ours": Target(port, server.processor_seconds)}
+        for name, receive in PEERS.items():
+            targets[name] = await stack.enter_async_context(peer(receive))
+        found = {shape: await _shape(server.url, targets, *size) for shape, size in SHAPES.items()}
+        return {**found, "check": await _check(server)}
 
 
-async def _shape(
-    server: WebServer, peer: subprocess.Popen[bytes], peer_port: int, per_delivery: int, count: int
-) -> dict[str, Any]:
-    ours: list[Round] = []
-    theirs: list[Round] = []
+async def _shape(url: str, targets: dict[str, Target], per_delivery: int, count: int) -> dict[str, Any]:
+    rounds: dict[str, list[Round]] = {name: [] for name in targets}
     for _ in range(ROUNDS):
-        requests = deliveries(server.url, per_delivery, count)
-        ours.append(await post(server.port, requests, server.processor_seconds))
-        theirs.append(await post(peer_port, requests, lambda: processor_seconds(peer.pid)))
+        requests = deliveries(f"{url}?installation={uuid4()}", per_delivery, count)
+        for name, target in targets.items():
+            rounds[name].append(await post(target.port, requests, target.processor))
         await asyncio.sleep(PAUSE)
-    ours_are, theirs_are = figures(ours, per_delivery), figures(theirs, per_delivery)
-    return {"ours": ours_are, "bare handler": theirs_are, "ratio": ratios(ours_are, theirs_are)}
+    found = {name: figures(each, per_delivery) for name, each in rounds.items()}
+    return {**found, **{f"ratio to {name}": ratios(found["ours"], found[name]) for name in PEERS}}
 
 
 async def _check(server: WebServer) -> dict[str, Any]:

@@ -147,14 +147,15 @@ class DirtyQueue:
         heapq.heappush(self._later, (when, next(self._sequence), mailbox, task))
 
     def _put(self, task: Task) -> None:
-        box = self._boxes.setdefault(task.mailbox, _Box())
+        box = self._boxes.get(task.mailbox) or self._boxes.setdefault(task.mailbox, _Box())
         lane = self._lane(task.mailbox.tenant_id)
         if task.place not in box.tasks and _is_storm(task, box):
             task = self._whole_mailbox(task, box, lane)
-        known = box.tasks.get(task.place)
+        place = task.place
+        known = box.tasks.get(place)
         if known is None:
             self._count(lane, 1)
-        box.tasks[task.place] = task if known is None else coalesced(known, task)
+        box.tasks[place] = task if known is None else coalesced(known, task)
         if box.turn is _Turn.IDLE:
             self._line_up(task.mailbox, box)
 

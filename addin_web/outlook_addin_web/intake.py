@@ -13,9 +13,11 @@ again for four hours.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from enum import Enum
+from datetime import datetime
+from enum import StrEnum
+from itertools import product
 from typing import Final
 from uuid import uuid4
 
@@ -23,12 +25,11 @@ from aiohttp import web
 
 from outlook_addin_core.domain import client_state
 from outlook_addin_core.domain.clock import Clock
-from outlook_addin_core.domain.mailbox import Mailbox
-from outlook_addin_core.domain.notifications import MalformedBody, Notification, decode
+from outlook_addin_core.domain.notifications import MalformedBody, Notification, TooManyItems, decode
 from outlook_addin_core.domain.token_bucket import TokenBucket
 from outlook_addin_web.headers import NO_STORE
 from outlook_addin_web.metrics import Metrics
-from outlook_addin_web.tasks import Kind, Task
+from outlook_addin_web.tasks import Kind, Place, Task
 from outlook_addin_web.tracing import noted
 
 log = logging.getLogger(__name__)
@@ -43,12 +44,14 @@ READING_SECONDS: Final = 10.0
 """Graph itself waits no longer for an answer."""
 DELIVERIES_RATE: Final = 2_000.0
 DELIVERIES_BURST: Final = 4_000
+COMPLAINTS_RATE: Final = 1 / 60
+"""A full queue refuses thousands of deliveries a minute: one line tells of it, metrics tell the rest."""
 _BUSY: Final = {"Retry-After": "30"}
 _RENEWAL_EVENTS: Final = frozenset({"reauthorizationRequired", "subscriptionRemoved"})
 _MISSED: Final = "missed"
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """What became of one item."""
 
     ACCEPTED = "accepted"
@@ -87,7 +90,12 @@ class Intake:
         self._submit = submit
         self._clock = clock
         self._metrics = metrics
+        self._counts = {
+            pair: metrics.notifications.labels(*pair) for pair in product(("change", "lifecycle"), Outcome)
+        }
+        self._malformed = metrics.notifications.labels("unknown", Outcome.MALFORMED)
         self._bucket = TokenBucket(clock, DELIVERIES_RATE, DELIVERIES_BURST)
+        self._complaints = TokenBucket(clock, COMPLAINTS_RATE, 1)
         self._reading = 0
 
     async def receive(self, request: web.Request) -> web.Response:
@@ -118,51 +126,58 @@ class Intake:
                 body = await request.read()
         except TimeoutError:
             return web.Response(status=408, text="the body did not come in time")
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=413, text="the body is too large")
+        except (ConnectionError, web.RequestPayloadError):
+            return web.Response(status=400, text="the body did not come whole")
         finally:
             self._reading -= 1
         return self._noted(body)
 
     def _noted(self, body: bytes) -> web.Response:
         try:
-            items, malformed = decode(body)
+            items, malformed = decode(body, MOST_ITEMS)
         except MalformedBody as error:
             return web.Response(status=400, text=str(error))
-        if len(items) + malformed > MOST_ITEMS:
-            return web.Response(status=413, text=f"more than {MOST_ITEMS} items")
-        self._metrics.notifications.labels("unknown", Outcome.MALFORMED.value).inc(malformed)
-        correlation = str(uuid4())
-        outcomes = [self._note(item, correlation) for item in items]
+        except TooManyItems as error:
+            return web.Response(status=413, text=str(error))
+        correlation, now = str(uuid4()), self._clock.now()
+        outcomes = Counter((_kind(item), self._note(item, correlation, now)) for item in items)
+        self._malformed.inc(malformed)
+        for pair, number in outcomes.items():
+            self._counts[pair].inc(number)
         log.debug("a delivery was noted", extra={"items": len(items), "correlation": correlation})
-        if Outcome.FULL in outcomes:
-            log.warning("the queue is full; Graph is asked to deliver again")
+        if any(outcome is Outcome.FULL for _, outcome in outcomes):
+            if self._complaints.allows():
+                log.warning("the queue is full; Graph is asked to deliver again")
             return web.Response(status=503, text="too busy", headers=_BUSY)
         return web.Response(status=202)
 
-    def _note(self, item: Notification, correlation: str) -> Outcome:
-        outcome = self._judge(item, correlation)
-        kind = "change" if item.lifecycle_event is None else "lifecycle"
-        self._metrics.notifications.labels(kind, outcome.value).inc()
-        return outcome
-
-    def _judge(self, item: Notification, correlation: str) -> Outcome:
-        mailbox = client_state.verify(self._keys, item.client_state)
+    def _note(self, item: Notification, correlation: str, now: datetime) -> Outcome:
+        mailbox = client_state.verify(self._keys, item.client_state or "")
         if mailbox is None:
             return Outcome.FORGED
-        if mailbox.tenant_id != item.tenant_id or mailbox.tenant_id not in self._tenant_ids:
+        if mailbox.tenant_id != item.tenant_id.lower() or mailbox.tenant_id not in self._tenant_ids:
             return Outcome.WRONG_TENANT
         if len(item.event_id or "") > LONGEST_EVENT_ID:
             return Outcome.MALFORMED
-        task = self._task(mailbox, item)
-        if task is None:
+        place = _place(item, now)
+        if place is None:
             return Outcome.IGNORED
-        task = noted(replace(task, correlation=correlation, since=self._clock.now()))
-        return Outcome.ACCEPTED if self._submit(task) else Outcome.FULL
+        suspected = item.change_type == "deleted"
+        since = now if item.lifecycle_event is None else None
+        task = Task(mailbox, *place, suspected=suspected, correlation=correlation, since=since)
+        return Outcome.ACCEPTED if self._submit(noted(task)) else Outcome.FULL
 
-    def _task(self, mailbox: Mailbox, item: Notification) -> Task | None:
-        if item.lifecycle_event in _RENEWAL_EVENTS:
-            return Task(mailbox, Kind.RENEWAL, f"{item.lifecycle_event}-{self._clock.now():%Y-%m-%dT%H-%MZ}")
-        if item.lifecycle_event == _MISSED:
-            return Task(mailbox, Kind.MAILBOX)
-        if item.lifecycle_event is None and item.event_id:
-            return Task(mailbox, Kind.EVENT, item.event_id, suspected=item.change_type == "deleted")
-        return None
+
+def _kind(item: Notification) -> str:
+    return "change" if item.lifecycle_event is None else "lifecycle"
+
+
+def _place(item: Notification, now: datetime) -> Place | None:
+    """Return where a notification tells to look, if anywhere."""
+    if item.lifecycle_event is None:
+        return (Kind.EVENT, item.event_id) if item.event_id else None
+    if item.lifecycle_event in _RENEWAL_EVENTS:
+        return Kind.RENEWAL, f"{item.lifecycle_event}-{now:%Y-%m-%dT%H-%MZ}"
+    return (Kind.MAILBOX, "") if item.lifecycle_event == _MISSED else None

@@ -1,17 +1,21 @@
 """Logs: one JSON object a line; they name Kubernetes objects and pseudonyms, never people."""
 
+import asyncio
 import logging
 import sys
 import traceback
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TextIO
 
+from aiohttp.http import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 from pythonjsonlogger.json import JsonFormatter
 
 from outlook_addin_core.clients.correlation import correlation
 
 _FORMAT: Final = "{asctime}{levelname}{name}{message}"
-_QUIET: Final = ("aiohttp.access", "asyncio", "httpx2", "httpcore2", "msal", "urllib3")
-"""Libraries whose chatter names URLs, and with them mailboxes and codes."""
+_OURS: Final = ("outlook_addin_core", "outlook_addin_web")
+"""Libraries only say what is wrong: their chatter names URLs, and with them mailboxes and codes."""
 
 
 class PlainFormatter(JsonFormatter):
@@ -35,9 +39,25 @@ class CorrelationFilter(logging.Filter):
         return True
 
 
-def configure(level: str) -> None:
+class StrangersFilter(logging.Filter):
+    """Leaves out requests that are no proper HTTP: anybody can send them, and nobody here can do anything."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record concerns us."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, (HttpProcessingError, RequestPayloadError))
+
+
+def unhandled(_: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
+    """Log an error that nobody has waited for; asyncio itself would write what was worked on, too."""
+    error = context.get("exception")
+    exc_info = error if isinstance(error, BaseException) else None
+    logging.getLogger(__name__).error("an error that nobody has waited for", exc_info=exc_info)
+
+
+def configure(level: str, stream: TextIO = sys.stdout) -> None:
     """Send all logs to standard output; ``level`` is one of debug, info, warning, error."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         PlainFormatter(
             _FORMAT,
@@ -47,6 +67,8 @@ def configure(level: str) -> None:
         )
     )
     handler.addFilter(CorrelationFilter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    handler.addFilter(StrangersFilter())
+    wanted = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(wanted, logging.WARNING), handlers=[handler], force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(wanted)

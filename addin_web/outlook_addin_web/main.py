@@ -53,12 +53,13 @@ def main() -> None:
 
 async def serve(settings: Settings, config: AddinConfig, environ: Mapping[str, str]) -> None:
     """Serve until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.set_exception_handler(logs.unhandled)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
     metrics = Metrics(REGISTRY)
     app = build_app(config, sync=_sync(settings, config, environ, metrics))
-    runners = [_runner(app), _runner(metrics_app(metrics))]
+    runners = [make_runner(app), make_runner(metrics_app(metrics))]
     try:
         for runner, port in zip(runners, (settings.port, settings.metrics_port), strict=True):
             await runner.setup()
@@ -71,8 +72,10 @@ async def serve(settings: Settings, config: AddinConfig, environ: Mapping[str, s
             await runner.cleanup()
 
 
-def _runner(app: web.Application) -> web.AppRunner:
-    return web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Return what serves an application as the process does."""
+    # nobody who asks us compresses; unpacking costs a thousand times what sending costs, even to refuse it
+    return web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=SHUTDOWN_SECONDS)
 
 
 def _sync(

@@ -34,7 +34,7 @@ from outlook_addin_web.worker import Worker
 __all__ = ["CAPACITY", "Outside", "Sync", "connect", "connected"]
 
 CAPACITY: Final = 20_000
-"""Tasks that may wait: some ten megabytes, and the notifications of many minutes."""
+"""Tasks that may wait: some twenty megabytes, and the notifications of many minutes."""
 SHORTEST_INTERVAL: Final = timedelta(seconds=1)
 LAST_WORDS: Final = 2.0
 """Seconds that a process that ends may still write conditions."""

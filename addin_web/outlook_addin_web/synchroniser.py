@@ -155,10 +155,21 @@ class Synchroniser:
         policy = await self._keeper.policy()
         found = survey(task.mailbox, linked, conversations, self._clock.now(), policy)
         for following in found.tasks:
-            if following.finding is not None:
-                self._metrics.findings.labels(following.finding.value).inc()
-            self._put_off(replace(following, correlation=task.correlation), self._clock.now())
+            self._put_off(self._followed(task, following), self._clock.now())
         self._surveyed(task.mailbox, found, policy.may_delete)
+
+    def _followed(self, task: Task, following: Task) -> Task:
+        """Tie what a look at a mailbox has found to what led to the look.
+
+        What a storm of notifications announced is no finding: those tell how much was lost. Its events are
+        not known, so it makes no sight of a deletion the first one again.
+        """
+        if task.since is not None:
+            since = None if following.suspected else task.since
+            following = replace(following, finding=None, since=since)
+        elif following.finding is not None:
+            self._metrics.findings.labels(following.finding.value).inc()
+        return replace(following, correlation=task.correlation, trace=task.trace)
 
     async def _renewal(self, task: Task) -> None:
         """Hand Graph's wish to the operator; what changes until it is granted may never be notified."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TypeAlias
 
 from opentelemetry.trace import SpanContext
@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanContext
 from outlook_addin_core.domain.mailbox import Mailbox
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a task looks at."""
 
     EVENT = "event"
@@ -52,7 +52,7 @@ class Task:
         suspected: Whether somebody said that the event is gone, so that the calendars have to be searched.
         finding: What a sweep found; None if a notification led here, and then nothing had been lost.
         correlation: Leads from the notification through our logs to the calls that it caused.
-        since: When the notification came.
+        since: When a change was notified; None if none was, as when notifications are missed.
         tries: How often it failed for a reason of its own.
         trace: The notification's place in its trace, if traces are collected.
     """
@@ -78,6 +78,8 @@ def coalesced(known: Task, new: Task) -> Task:
 
     What a notification has announced counts as announced, even if a sweep found it, too.
     """
+    if not _says_more(new, known):
+        return known
     announced = known.finding is None or new.finding is None
     return replace(
         new,
@@ -87,4 +89,16 @@ def coalesced(known: Task, new: Task) -> Task:
         since=known.since or new.since,
         trace=known.trace or new.trace,
         tries=max(known.tries, new.tries),
+    )
+
+
+def _says_more(new: Task, known: Task) -> bool:
+    """Tell whether a task changes what is known already; another notification about an event seldom does."""
+    return (
+        known.finding is not None
+        or not known.correlation
+        or known.since is None
+        or (new.suspected and not known.suspected)
+        or (new.trace is not None and known.trace is None)
+        or new.tries > known.tries
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_NOWHERE: Final = Context()
 _TENANT: Final = "outlook_addin.tenant_id"
 _TASK: Final = "outlook_addin.task"
 
@@ -49,14 +50,12 @@ def start(environ: Mapping[str, str]) -> Callable[[], None]:
 
 def noted(task: Task) -> Task:
     """Begin a trace with the notification that a task comes from; the task carries it through the queue."""
-    attributes = {
-        _TENANT: task.mailbox.tenant_id,
-        _TASK: task.kind.value,
-        CORRELATION: task.correlation,
-    }
-    span = tracer.start_span("notification", Context(), SpanKind.CONSUMER, attributes)
+    span = tracer.start_span("notification", _NOWHERE, SpanKind.CONSUMER)
     if not span.is_recording():
         return task
+    span.set_attribute(_TENANT, task.mailbox.tenant_id)
+    span.set_attribute(_TASK, task.kind.value)
+    span.set_attribute(CORRELATION, task.correlation)
     span.end()
     return replace(task, trace=span.get_span_context())
 

@@ -7,7 +7,7 @@ wrong, because the first person to read it is somebody who sets the app registra
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ LONGEST_ADDRESS: Final = 320
 KEYS_LIVE: Final = timedelta(hours=24)
 KEYS_REST: Final = timedelta(minutes=1)
 """An unknown key id has the keys fetched again, but not more often than this."""
+KEYS_RETRY: Final = timedelta(seconds=5)
+"""How long Entra is left alone when they could not be had."""
 
 _OPTIONS: Final[Options] = {
     "require": ["exp", "iss", "aud", "tid", "oid"],
@@ -63,6 +65,20 @@ class _Issuer:
     fetched: float
 
 
+@dataclass
+class _Tenant:
+    """What is known of a tenant's keys.
+
+    Args:
+        turn: Held by whoever asks for them.
+        rests_until: When they may be asked for again, in monotonic seconds.
+    """
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    issuer: _Issuer | None = None
+    rests_until: float = 0.0
+
+
 class UserTokens:
     """Verifies access tokens; keys are fetched from the tenant's OpenID configuration and kept for a day.
 
@@ -78,8 +94,7 @@ class UserTokens:
         self._client = client
         self._clock = clock
         self._observe = observe
-        self._issuers: dict[str, _Issuer] = {}
-        self._turn = asyncio.Lock()
+        self._tenants = {tenant_id: _Tenant() for tenant_id in config.tenant_ids}
 
     async def verify(self, token: str) -> Caller:
         """Return whose token it is.
@@ -99,6 +114,8 @@ class UserTokens:
         """Return the key id and the tenant that an unverified token names, if they may be asked about."""
         if len(token) > LONGEST_TOKEN:
             raise TokenRefused("The token is too long.")
+        if not token.isascii():
+            raise TokenRefused("The token is not a JSON Web Token.")
         try:
             header = jwt.get_unverified_header(token)
             claims = jwt.decode(token, options={"verify_signature": False})
@@ -111,7 +128,7 @@ class UserTokens:
             raise TokenRefused(
                 "Personal Microsoft accounts cannot use this add-in; sign in with a work account."
             )
-        if tenant_id not in self._config.tenant_ids:
+        if tenant_id not in self._tenants:
             raise TokenRefused("The token's tenant is not among the tenantIds of this add-in.")
         return str(header.get("kid") or ""), tenant_id
 
@@ -163,29 +180,34 @@ class UserTokens:
             raise TokenRefused(f"The token lacks the scope {wanted}.")
 
     async def _key(self, tenant_id: str, kid: str) -> tuple[str, jwt.PyJWK]:
-        async with self._turn:
-            issuer = self._issuers.get(tenant_id)
-            age = None if issuer is None else timedelta(seconds=self._clock.monotonic() - issuer.fetched)
-            if (
-                issuer is None
-                or age is None
-                or age > KEYS_LIVE
-                or (kid not in issuer.keys and age > KEYS_REST)
-            ):
-                issuer = await self._refreshed(tenant_id, issuer)
-        if kid not in issuer.keys:
+        """Whoever names a key that is known waits for nobody; of all others of a tenant, one asks for all."""
+        tenant = self._tenants[tenant_id]
+        if self._is_due(tenant, kid):
+            async with tenant.turn:
+                if self._is_due(tenant, kid):
+                    await self._refresh(tenant_id, tenant)
+        if tenant.issuer is None:
+            raise ServerError("the tenant's keys could not be had a moment ago", operation="entra.keys")
+        if kid not in tenant.issuer.keys:
             raise TokenRefused("The token is signed with a key that its tenant does not publish.")
-        return issuer.name, issuer.keys[kid]
+        return tenant.issuer.name, tenant.issuer.keys[kid]
 
-    async def _refreshed(self, tenant_id: str, known: _Issuer | None) -> _Issuer:
+    def _is_due(self, tenant: _Tenant, kid: str) -> bool:
+        now, issuer = self._clock.monotonic(), tenant.issuer
+        if now < tenant.rests_until:
+            return False
+        return issuer is None or kid not in issuer.keys or now - issuer.fetched > KEYS_LIVE.total_seconds()
+
+    async def _refresh(self, tenant_id: str, tenant: _Tenant) -> None:
         """Fetch the keys; while Entra cannot be asked, those that are known go on being used."""
+        rest = KEYS_RETRY
         try:
-            self._issuers[tenant_id] = await self._fetch(tenant_id)
+            tenant.issuer, rest = await self._fetch(tenant_id), KEYS_REST
         except ClientError:
-            if known is None:
+            if tenant.issuer is None:
                 raise
-            return known
-        return self._issuers[tenant_id]
+        finally:
+            tenant.rests_until = self._clock.monotonic() + rest.total_seconds()
 
     async def _fetch(self, tenant_id: str) -> _Issuer:
         url = f"{self._config.tenant_authority(tenant_id)}/v2.0/.well-known/openid-configuration"

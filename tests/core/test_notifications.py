@@ -4,8 +4,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
-from outlook_addin_core.domain.notifications import MalformedBody, Notification, decode
+from outlook_addin_core.domain.notifications import (
+    Delivery,
+    MalformedBody,
+    ResourceData,
+    TooManyItems,
+    decode,
+)
 
 CHANGE = {
     "subscriptionId": "c6126aa3-0ed8-412f-a988-71e6cee627c4",
@@ -20,24 +27,32 @@ LIFECYCLE = {"subscriptionId": "s", "lifecycleEvent": "missed", "clientState": "
 BROKEN: list[Any] = [None, 1, "x", [], {}, {"subscriptionId": 7}, {"subscriptionId": "s"}, CHANGE | LIFECYCLE]
 
 
+MOST = 1_000
+
+
+def read(raw: bytes) -> Delivery:
+    return decode(raw, MOST)
+
+
 def body(*items: Any) -> bytes:
     return json.dumps({"value": items, "validationTokens": []}).encode()
 
 
 def test_a_change_is_reduced_to_what_is_used() -> None:
-    assert decode(body(CHANGE)).items == [
-        Notification(
-            subscription_id="c6126aa3-0ed8-412f-a988-71e6cee627c4",
-            tenant_id="84bd8158-6d4d-4958-8b9f-9d6445542f95",
-            client_state="state",
-            change_type="created",
-            event_id="AAMkAGUwNjQ4ZjIxAAA=",
-        )
-    ]
+    (notification,) = read(body(CHANGE)).items
+    assert notification.event_id == "AAMkAGUwNjQ4ZjIxAAA="
+    assert asdict(notification) == {
+        "subscription_id": "c6126aa3-0ed8-412f-a988-71e6cee627c4",
+        "tenant_id": "84BD8158-6d4d-4958-8b9f-9d6445542f95",
+        "client_state": "state",
+        "change_type": "created",
+        "lifecycle_event": None,
+        "resource_data": ResourceData("AAMkAGUwNjQ4ZjIxAAA="),
+    }
 
 
 def test_a_lifecycle_event_has_no_event_id() -> None:
-    (notification,) = decode(body(LIFECYCLE)).items
+    (notification,) = read(body(LIFECYCLE)).items
     assert (notification.lifecycle_event, notification.change_type, notification.event_id) == (
         "missed",
         None,
@@ -46,21 +61,21 @@ def test_a_lifecycle_event_has_no_event_id() -> None:
 
 
 def test_change_types_that_are_not_known_yet_pass_through() -> None:
-    (notification,) = decode(body(CHANGE | {"changeType": "unknownFutureValue"})).items
+    (notification,) = read(body(CHANGE | {"changeType": "unknownFutureValue"})).items
     assert notification.change_type == "unknownFutureValue"
 
 
-def test_a_missing_client_state_is_an_empty_one() -> None:
-    (notification,) = decode(body({key: CHANGE[key] for key in CHANGE if key != "clientState"})).items
-    assert notification.client_state == ""
+def test_a_client_state_may_be_missing() -> None:
+    (notification,) = read(body({key: CHANGE[key] for key in CHANGE if key != "clientState"})).items
+    assert notification.client_state is None
 
 
 @given(st.lists(st.sampled_from([*BROKEN, CHANGE, LIFECYCLE])))
 def test_malformed_items_do_not_hurt_their_neighbours(items: list[Any]) -> None:
     good = [item for item in items if item in (CHANGE, LIFECYCLE)]
-    assert decode(body(*items)).items == decode(body(*good)).items
-    assert decode(body(*items)).malformed == len(items) - len(good)
-    assert decode(body(*good)).malformed == 0
+    assert read(body(*items)).items == read(body(*good)).items
+    assert read(body(*items)).malformed == len(items) - len(good)
+    assert read(body(*good)).malformed == 0
 
 
 @pytest.mark.parametrize(
@@ -68,10 +83,18 @@ def test_malformed_items_do_not_hurt_their_neighbours(items: list[Any]) -> None:
 )
 def test_a_body_of_another_form_is_malformed(raw: bytes) -> None:
     with pytest.raises(MalformedBody):
-        decode(raw)
+        read(raw)
 
 
 @given(st.binary(max_size=100))
 def test_no_bytes_do_anything_but_be_malformed(raw: bytes) -> None:
     with pytest.raises(MalformedBody):
-        decode(raw)
+        read(raw)
+
+
+@pytest.mark.parametrize("item", [CHANGE, "nonsense"])
+def test_items_are_counted_before_they_are_looked_at(item: Any) -> None:
+    with pytest.raises(TooManyItems):
+        read(body(*[item] * (MOST + 1)))
+    delivery = read(body(*[item] * MOST))
+    assert len(delivery.items) + delivery.malformed == MOST

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -238,3 +239,32 @@ async def test_a_gateway_that_fails_is_not_a_refusal(answer: httpx2.Response) ->
     gateway.says = answer
     with pytest.raises(ServerError):
         await gateway_source(gateway, FakeClock()).token()
+
+
+async def test_what_entra_answers_is_counted_under_few_words() -> None:
+    entra, counted = FakeEntra(), []
+
+    async def ask(secret: str) -> None:
+        tokens = TokenSource(
+            AUTHORITY,
+            CLIENT,
+            secret,
+            SCOPE,
+            transport=httpx2.MockTransport(entra),
+            observe=lambda operation, outcome: counted.append((operation, outcome)),
+        )
+        with contextlib.suppress(ClientError):
+            await tokens.token()
+
+    await ask("right")
+    await ask("wrong")
+    entra.says = lambda request: entra_says(entra, request)
+    await ask("right")
+    assert counted == [("entra.token", outcome) for outcome in ("200", "refused", "refused")]
+
+
+def entra_says(entra: FakeEntra, request: httpx2.Request) -> httpx2.Response:
+    """Refuse in words that nobody has foreseen."""
+    if request.method == "GET":
+        return httpx2.Response(200, json=entra._metadata())
+    return httpx2.Response(400, json={"error": "trace 0815 at 12:31:07", "error_description": "x"})

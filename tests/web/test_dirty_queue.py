@@ -3,10 +3,11 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.trace import SpanContext
 
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_web.dirty_queue import STORM, DirtyQueue
-from outlook_addin_web.tasks import Finding, Kind, Task
+from outlook_addin_web.tasks import Finding, Kind, Task, coalesced
 from web.fakes import ANNA, BEN, CARL, START, TENANT, uuid
 
 SOON = START + timedelta(seconds=30)
@@ -39,6 +40,32 @@ def test_a_suspicion_survives_coalescing_in_either_order() -> None:
     queue.add(event("b"))
     queue.add(event("b", suspected=True))
     assert [task.suspected for task in drained(queue)] == [True, True]
+
+
+TRACES = st.none() | st.integers(1, 3).map(lambda number: SpanContext(number, number, is_remote=False))
+NOTIFIED = st.builds(
+    Task,
+    st.just(ANNA),
+    st.just(Kind.EVENT),
+    st.just("a"),
+    suspected=st.booleans(),
+    finding=st.none() | st.sampled_from(Finding),
+    correlation=st.sampled_from(["", "c1", "c2"]),
+    since=st.none() | st.sampled_from([START, SOON]),
+    tries=st.integers(0, 2),
+    trace=TRACES,
+)
+
+
+@given(NOTIFIED, NOTIFIED)
+def test_the_one_task_says_all_that_the_two_have_said(known: Task, new: Task) -> None:
+    one = coalesced(known, new)
+    assert one.suspected == (known.suspected or new.suspected)
+    assert one.finding == (new.finding if known.finding else None)
+    assert one.correlation == (known.correlation or new.correlation)
+    assert one.since == (known.since or new.since)
+    assert one.trace == (known.trace or new.trace)
+    assert one.tries == max(known.tries, new.tries)
 
 
 def test_a_full_queue_refuses_what_is_new_but_not_what_it_knows() -> None:

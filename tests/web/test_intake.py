@@ -183,6 +183,18 @@ async def test_a_delivery_that_cannot_be_noted_completely_is_asked_for_again(web
     assert webhook.counted("queue_full") == 1
 
 
+async def test_a_full_queue_is_told_in_one_line_a_minute(
+    webhook: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    webhook.room = 0
+    for _ in range(3):
+        assert await webhook.deliver(change("e1")) == 503
+    assert len(caplog.messages) == 1
+    webhook.clock.advance(timedelta(minutes=1))
+    assert await webhook.deliver(change("e1")) == 503
+    assert len(caplog.messages) == 2
+
+
 async def test_nothing_is_acknowledged_while_nobody_works(webhook: Webhook) -> None:
     webhook.accepts = False
     assert await webhook.deliver(change()) == 503
@@ -209,6 +221,7 @@ async def test_what_graph_wants_renewed_becomes_a_renewal(webhook: Webhook, kind
 async def test_missed_notifications_have_all_conversations_looked_at(webhook: Webhook) -> None:
     assert await webhook.deliver(lifecycle("missed"), change("e1")) == 202
     assert webhook.tasks == [Task(ANNA, Kind.MAILBOX), Task(ANNA, Kind.EVENT, "e1")]
+    assert [task.since for task in webhook.tasks] == [None, START]
 
 
 async def test_lifecycle_events_of_the_future_are_acknowledged_and_counted(webhook: Webhook) -> None:

@@ -1,3 +1,5 @@
+import asyncio
+import gc
 import io
 import json
 import logging
@@ -34,6 +36,31 @@ def test_what_is_logged_during_a_task_carries_its_correlation(lines: io.StringIO
         log.info("during")
     written = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert [each.get("correlation") for each in written] == [None, GUID]
+
+
+async def test_an_error_that_nobody_waited_for_shows_where_it_came_from_and_not_what_was_typed(
+    lines: io.StringIO,
+) -> None:
+    async def fail(subject: str) -> None:
+        raise ValueError(subject)
+
+    logger, handler = logging.getLogger("outlook_addin_web.logs"), logging.StreamHandler(lines)
+    handler.setFormatter(logs.PlainFormatter())
+    logger.addHandler(handler)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(logs.unhandled)
+    try:
+        forgotten = asyncio.create_task(fail("Anna's divorce"))
+        await asyncio.wait([forgotten])
+        del forgotten
+        gc.collect()
+    finally:
+        loop.set_exception_handler(None)
+        logger.removeHandler(handler)
+    written = json.loads(lines.getvalue())
+    assert written["exc_info"].endswith("ValueError")
+    assert "in fail" in written["exc_info"]
+    assert "divorce" not in lines.getvalue()
 
 
 async def test_graph_gets_the_correlation_as_client_request_id() -> None:

@@ -5,6 +5,7 @@ import pytest
 from outlook_addin_core.clients.errors import Throttled
 from outlook_addin_core.domain.conversations import Marker, Participant
 from outlook_addin_core.domain.links import SourceId
+from outlook_addin_web.dirty_queue import STORM
 from outlook_addin_web.tasks import Kind, Task
 from web.fakes import ANNA, BEN, GRACE, START, TOMORROW, Bench, uuid
 
@@ -276,3 +277,34 @@ async def test_a_renewal_is_handed_to_the_operator_and_followed_by_a_look(bench:
     await bench.passed(timedelta(minutes=5))
     assert bench.kubernetes.renewals == {ANNA: "subscriptionRemoved-now"}
     assert bench.conversation.topic == "Renamed without notification"
+
+
+async def test_what_a_storm_of_notifications_announced_is_no_repair_and_keeps_its_age(bench: Bench) -> None:
+    await scheduled(bench)
+    bench.outlook.put(ANNA, "event", subject="Mortgage")
+    for number in range(STORM + 1):
+        bench.queue.add(Task(ANNA, Kind.EVENT, f"event-{number}", since=START))
+    bench.clock.advance(HOUR)
+    storm = bench.queue.take(bench.clock.now())
+    assert storm is not None
+    assert (storm.kind, storm.since) == (Kind.MAILBOX, START)
+    await bench.synchroniser.carry_out(storm)
+    bench.queue.done(ANNA)
+    change = bench.queue.take(bench.clock.now())
+    assert change == Task(ANNA, Kind.EVENT, "event")
+    assert (change.since, change.finding) == (START, None)
+    await bench.synchroniser.carry_out(change)
+    assert bench.conversation.topic == "Mortgage"
+    assert bench.repaired("change") == 0
+
+
+async def test_a_deletion_that_a_storm_hides_waits_for_one_grace_period_only(bench: Bench) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+    bench.clock.advance(GRACE / 2)
+    bench.queue.add(Task(ANNA, Kind.MAILBOX, since=bench.clock.now()))
+    await bench.settle()
+    await bench.passed(GRACE / 2)
+    assert bench.unblu.conversations == {}
+    assert bench.repaired("deletion") == 0

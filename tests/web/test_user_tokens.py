@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,7 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from outlook_addin_core.clients.errors import ClientError
 from outlook_addin_core.domain.config import AddinConfig
-from outlook_addin_web.user_tokens import PERSONAL_TENANT, Caller, TokenRefused, UserTokens
+from outlook_addin_web.user_tokens import (
+    KEYS_REST,
+    KEYS_RETRY,
+    PERSONAL_TENANT,
+    Caller,
+    TokenRefused,
+    UserTokens,
+)
 from web.fakes import ANNA, CLIENT_ID, CONFIG, OTHER_TENANT, START, TENANT, FakeClock
 
 AUTHORITY = "https://login.microsoftonline.com"
@@ -24,8 +32,10 @@ class Entra:
         self.keys = {"k1": rsa.generate_private_key(65537, 2048)}
         self.down = False
         self.fetches = 0
+        self.asked = 0
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked += 1
         if self.down:
             return httpx2.Response(503)
         if request.url.path == f"/{TENANT}/v2.0/.well-known/openid-configuration":
@@ -204,3 +214,54 @@ async def test_without_any_keys_the_caller_hears_that_entra_is_down(entra: Entra
     entra.down = True
     with pytest.raises(ClientError):
         await tokens(entra, clock).verify(entra.sign(claims()))
+
+
+async def test_who_is_known_does_not_wait_while_entra_is_asked_about_a_stranger(
+    entra: Entra, clock: FakeClock
+) -> None:
+    answers = asyncio.Event()
+    answers.set()
+
+    async def slow(request: httpx2.Request) -> httpx2.Response:
+        await answers.wait()
+        return entra(request)
+
+    client = httpx2.AsyncClient(base_url=CONFIG.authority, transport=httpx2.MockTransport(slow))
+    verifier = UserTokens(CONFIG, client, clock)
+    await verifier.verify(entra.sign(claims()))
+    clock.advance(KEYS_REST)
+    answers.clear()
+    stranger = jwt.encode(claims(), entra.keys["k1"], "RS256", headers={"kid": "unheard of"})
+    strangers = [asyncio.create_task(verifier.verify(stranger)) for _ in range(3)]
+    async with asyncio.timeout(5):
+        assert (await verifier.verify(entra.sign(claims()))).mailbox == ANNA
+    answers.set()
+    refusals = await asyncio.gather(*strangers, return_exceptions=True)
+    assert [type(each) for each in refusals] == [TokenRefused] * 3
+    assert entra.fetches == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_while_entra_is_down_it_is_not_asked_again_for_every_token(
+    entra: Entra, clock: FakeClock, *, known: bool
+) -> None:
+    verifier = tokens(entra, clock)
+    if known:
+        await verifier.verify(entra.sign(claims()))
+        clock.advance(timedelta(days=2))
+    entra.down, entra.asked = True, 0
+    later = int(clock.now().timestamp())
+    token = jwt.encode(claims(exp=later + 60), entra.keys["k1"], "RS256", headers={"kid": "unheard of"})
+    for _ in range(5):
+        with pytest.raises(TokenRefused if known else ClientError):
+            await verifier.verify(token)
+    assert entra.asked == 1
+    entra.down = False
+    clock.advance(KEYS_RETRY)
+    assert (await verifier.verify(entra.sign(claims(exp=later + 60)))).mailbox == ANNA
+    assert entra.fetches == (2 if known else 1)
+
+
+async def test_what_is_not_even_text_is_refused(entra: Entra, clock: FakeClock) -> None:
+    with pytest.raises(TokenRefused):
+        await tokens(entra, clock).verify("\udcff.e30.e30")

@@ -123,7 +123,7 @@ class TokenSource:
             message = "Entra gave no answer that can be used"
             raise ServerError(message, operation=OPERATION, excerpt=str(error)) from error
         if answer.get("token_source") != "cache":
-            self._observe(OPERATION, str(answer.get("error") or "200"))
+            self._observe(OPERATION, "refused" if answer.get("error") else "200")
         return answer
 
     def _get_application(self) -> msal.ConfidentialClientApplication:
