@@ -100,6 +100,15 @@ async def test_a_lost_creation_is_repaired_and_counted(bench: Bench) -> None:
         await until(lambda: replica.repaired("creation") == 1)
 
 
+async def test_a_mailbox_with_hundreds_of_differences_is_repaired_by_one_sweep(bench: Bench) -> None:
+    for number in range(1, 451):
+        bench.unblu.put(ANNA, number)
+        bench.outlook.put(ANNA, f"event-{number}", link=uuid(number))
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.repaired("creation") == 450)
+        assert all(each.marker for each in bench.unblu.conversations.values())
+
+
 async def test_a_lost_change_is_repaired_and_counted(bench: Bench) -> None:
     scheduled(bench)
     bench.outlook.put(ANNA, "event-1", subject="Mortgage", start=TOMORROW + HOUR)
