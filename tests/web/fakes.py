@@ -85,6 +85,7 @@ class FakeOutlook:
     failure: ClientError | None = None
     failures: dict[Mailbox | str, Exception] = field(default_factory=dict)
     after_read: Callable[[str], None] = lambda _: None
+    after_search: Callable[[], None] = lambda: None
     reads: list[str] = field(default_factory=list)
 
     def put(self, mailbox: Mailbox, event_id: str, **changes: Any) -> Event:
@@ -119,7 +120,9 @@ class FakeOutlook:
 
     async def on_day(self, mailbox: Mailbox, conversation: Conversation) -> list[Event]:
         self._check(mailbox)
-        return [event for event in self._listed(mailbox) if event.link == conversation.link]
+        found = [event for event in self._listed(mailbox) if event.link == conversation.link]
+        self.after_search()
+        return found
 
     async def series(self, mailbox: Mailbox, master: Event, now: datetime) -> Series | None:
         self._check(mailbox)

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -128,6 +129,50 @@ async def test_a_conversation_that_a_guest_joined_in_the_meantime_is_kept(bench:
     await bench.passed(GRACE)
     assert "conversation-1" in bench.unblu.conversations
     assert bench.decided("keep", "NotAlone") == 1
+
+
+async def test_an_event_that_is_restored_while_the_calendars_are_searched_keeps_its_conversation(
+    bench: Bench,
+) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+    bench.outlook.after_search = lambda: void(bench.outlook.put(ANNA, "event"))
+    await bench.passed(GRACE)
+    assert "conversation-1" in bench.unblu.conversations
+
+
+async def test_a_conversation_that_was_given_to_another_event_in_the_meantime_is_kept(bench: Bench) -> None:
+    """Another replica has seen the heir, after this one has searched the calendars."""
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+
+    def inherited() -> None:
+        bench.outlook.put(ANNA, "heir")
+        bench.unblu.put(ANNA, 1, marker=Marker("heir", START))
+
+    bench.unblu.before_read = inherited
+    await bench.passed(GRACE)
+    await bench.passed(3 * GRACE)
+    assert bench.conversation.marker == Marker("heir", START)
+
+
+@pytest.mark.parametrize(
+    "change", [{"marker": Marker("heir", START)}, {"topic": "Renamed"}, {"scheduled": TOMORROW + HOUR}]
+)
+async def test_what_another_replica_has_changed_shows_that_the_event_was_not_gone_all_the_time(
+    bench: Bench, change: dict[str, Any]
+) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+    bench.clock.advance(GRACE - timedelta(seconds=1))
+    bench.unblu.put(ANNA, 1, **change)
+    await bench.passed(timedelta(seconds=1))
+    assert "conversation-1" in bench.unblu.conversations
+    await bench.passed(GRACE)
+    assert bench.unblu.conversations == {}
 
 
 async def test_an_unknown_deleted_id_has_the_open_conversations_of_the_mailbox_looked_at(
