@@ -175,6 +175,18 @@ async def test_what_another_replica_has_changed_shows_that_the_event_was_not_gon
     assert bench.unblu.conversations == {}
 
 
+async def test_a_mailbox_where_much_is_deleted_still_loses_the_conversations_of_deleted_events(
+    bench: Bench,
+) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+    for number in range(10):
+        await bench.passed(GRACE / 10)
+        await bench.notified(f"lunch-{number}", deleted=True)
+    assert bench.unblu.conversations == {}
+
+
 async def test_an_unknown_deleted_id_has_the_open_conversations_of_the_mailbox_looked_at(
     bench: Bench,
 ) -> None:
