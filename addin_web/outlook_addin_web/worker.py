@@ -82,6 +82,8 @@ class Worker:
         self._failed_by_unblu: set[tuple[Mailbox, Place]] = set()
         self._wake = asyncio.Event()
         self._running = False
+        metrics.queued.set_function(lambda: len(queue))
+        metrics.parked_now.set_function(lambda: verdicts.parked_count(clock.now()))
 
     @property
     def accepts(self) -> bool:
@@ -92,7 +94,6 @@ class Worker:
         """Note a task; False if the worker is not at work or the queue is full."""
         if not self._running or not self._queue.add(task):
             return False
-        self._metrics.queued.set(len(self._queue))
         self._wake.set()
         return True
 
@@ -134,7 +135,6 @@ class Worker:
             self._wake.clear()
             task = self._queue.take(self._clock.now())
             if task is not None:
-                self._metrics.queued.set(len(self._queue))
                 return task
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._until_due()):
