@@ -152,6 +152,7 @@ def test_an_excerpt_is_never_longer_than_256_characters(text: str) -> None:
         (format_datetime(NOW + timedelta(seconds=90), usegmt=True), timedelta(seconds=90)),
         (format_datetime(NOW - timedelta(seconds=90), usegmt=True), timedelta()),
         ("99999999999999999999", timedelta(days=1)),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", timedelta(days=1)),
         ("", None),
         ("-1", None),
         ("soon", None),
