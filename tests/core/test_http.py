@@ -3,6 +3,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -133,6 +134,17 @@ async def test_errors_hold_no_tokens_addresses_or_long_texts() -> None:
     shown = f"{caught.value!r} {caught.value} {caught.value.excerpt}"
     assert not any(secret in shown for secret in ("abc.def", "hush", "eyJ", "anna", "bank.example"))
     assert len(caught.value.excerpt) == 256
+
+
+LONG = "anna@bank.example " * 200
+
+
+@pytest.mark.parametrize("body", [{"error": {"code": LONG}}, {"error": LONG}, {"statusDescription": LONG}])
+async def test_what_a_service_gives_as_its_code_is_cut_and_redacted_too(body: dict[str, Any]) -> None:
+    with pytest.raises(errors.Rejected) as caught:
+        await ask(httpx2.Response(400, json=body))
+    assert "anna@" not in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 def test_an_excerpt_is_one_line() -> None:

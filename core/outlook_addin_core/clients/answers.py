@@ -18,6 +18,7 @@ from outlook_addin_core.clients.errors import (
     ServerError,
     Throttled,
     Unauthorized,
+    redact,
 )
 
 BANDWIDTH_EXCEEDED: Final = 509
@@ -37,12 +38,13 @@ _BY_STATUS: Mapping[int, type[ClientError]] = {
 def failure(response: httpx2.Response, operation: str) -> ClientError:
     """Return the error that an answer other than 2xx stands for; its text is meant for logs."""
     problem = _read(response)
+    code = redact(problem.code) if problem.code else None
     retry_after = parse_retry_after(response.headers)
     kind = _kind(response.status_code, retry_after)
     error = kind(
-        f"HTTP {response.status_code} {problem.code or ''}".rstrip(),
+        f"HTTP {response.status_code} {code or ''}".rstrip(),
         operation=operation,
-        code=problem.code,
+        code=code,
         excerpt=problem.message,
     )
     error.retry_after = retry_after
