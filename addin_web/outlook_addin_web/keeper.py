@@ -206,12 +206,13 @@ class Keeper:
         return conversation
 
     async def _updated(self, task: Task, conversation: Conversation, decision: Decision) -> Conversation:
-        if decision.topic is not None:
-            conversation = await self._conversations.set_topic(conversation.id, decision.topic)
-            self._applied(task, "topic")
+        """Set the time first: if Unblu refuses a subject, people still come at the right time."""
         if decision.scheduled is not None:
             conversation = await self._conversations.set_scheduled(conversation.id, decision.scheduled)
             self._applied(task, "time")
+        if decision.topic is not None:
+            conversation = await self._conversations.set_topic(conversation.id, decision.topic)
+            self._applied(task, "topic")
         return conversation
 
     def _wait(self, look: _Look, decision: Decision, since: datetime | None) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 
-from outlook_addin_core.clients.errors import ClientError, NotFound
+from outlook_addin_core.clients.errors import ClientError, NotFound, Rejected
 from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_core.domain.conversations import Conversation, Marker, Participant
 from outlook_addin_core.domain.decisions import Policy
@@ -150,12 +150,19 @@ class FakePerson:
 
 @dataclass
 class FakeUnblu:
-    """Conversations by id; ``admin`` is the role of who asks, ``searches`` how often it has searched."""
+    """Conversations by id.
+
+    Args:
+        admin: The role of who asks.
+        rejected: A topic that it does not take.
+        searches: How often it has searched.
+    """
 
     conversations: dict[str, Conversation] = field(default_factory=dict)
     admin: bool = True
     failure: ClientError | None = None
     before_read: Callable[[], None] = lambda: None
+    rejected: str | None = None
     searches: int = 0
 
     def put(self, mailbox: Mailbox, number: int, **changes: Any) -> Conversation:
@@ -196,6 +203,8 @@ class FakeUnblu:
                 yield each
 
     async def set_topic(self, conversation_id: str, topic: str) -> Conversation:
+        if topic == self.rejected:
+            raise Rejected("HTTP 400", operation="unblu.conversations.rename")
         return self._change(conversation_id, topic=topic)
 
     async def set_scheduled(self, conversation_id: str, scheduled: datetime) -> Conversation:

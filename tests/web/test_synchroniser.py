@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from outlook_addin_core.clients.errors import Throttled
+from outlook_addin_core.clients.errors import Rejected, Throttled
 from outlook_addin_core.domain.conversations import Marker, Participant
 from outlook_addin_core.domain.links import SourceId
 from outlook_addin_web.tasks import Kind, Task
@@ -29,6 +29,15 @@ async def test_a_renamed_and_moved_event_renames_and_moves_its_conversation(benc
     bench.outlook.put(ANNA, "event", subject="Mortgage", start=TOMORROW + HOUR)
     await bench.notified("event")
     assert (bench.conversation.topic, bench.conversation.scheduled) == ("Mortgage", TOMORROW + HOUR)
+
+
+async def test_a_subject_that_unblu_rejects_does_not_keep_the_conversation_from_moving(bench: Bench) -> None:
+    await scheduled(bench)
+    bench.outlook.put(ANNA, "event", subject="Mortgage", start=TOMORROW + HOUR)
+    bench.unblu.rejected = "Mortgage"
+    with pytest.raises(Rejected):
+        await bench.notified("event")
+    assert (bench.conversation.topic, bench.conversation.scheduled) == ("Portfolio review", TOMORROW + HOUR)
 
 
 async def test_an_event_that_changes_while_it_is_worked_on_is_decided_about_again(bench: Bench) -> None:
