@@ -53,8 +53,8 @@ def graph(kind: type[ClientError], excerpt: str = "") -> ClientError:
     return kind("failed", operation="graph.events.get", excerpt=excerpt)
 
 
-def unblu(kind: type[ClientError]) -> ClientError:
-    return kind("failed", operation="unblu.conversations.move")
+def unblu(kind: type[ClientError], verb: str = "move") -> ClientError:
+    return kind("failed", operation=f"unblu.conversations.{verb}")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,8 @@ def unblu(kind: type[ClientError]) -> ClientError:
         (CredentialsRefused(7000222, "expired", operation="entra.token"), Scope.TENANT, False, False),
         (CredentialsRefused(None, "refused", operation="gateway.token"), Scope.UNBLU, False, False),
         (unblu(Throttled), Scope.UNBLU, False, False),
-        (unblu(ServerError), Scope.UNBLU, True, False),
+        (unblu(ServerError, "search"), Scope.UNBLU, True, False),
+        (unblu(ServerError), Scope.MAILBOX, True, False),
         (unblu(Denied), Scope.MAILBOX, True, False),
         (unblu(Rejected), Scope.MAILBOX, True, True),
         (StoreUnavailable("Kubernetes gave no answer"), Scope.MAILBOX, False, False),

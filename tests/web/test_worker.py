@@ -244,6 +244,25 @@ async def test_a_tenant_whose_failing_change_was_given_up_is_swept_again() -> No
     assert office.worker.trouble(TENANT) is None
 
 
+@pytest.mark.parametrize("verb", ["rename", "move", "mark", "delete"])
+async def test_a_conversation_that_unblu_fails_at_keeps_no_other_waiting(verb: str) -> None:
+    """That the same task could search before shows that Unblu itself is well."""
+    clock = FakeClock()
+    office = Office(clock=clock)
+    office.doer.failures["a"] = [ServerError("HTTP 500", operation=f"unblu.conversations.{verb}")] * 5
+    async with office.open():
+        office.submit("a")
+        for number in range(1, 5):
+            await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
+            assert office.worker.trouble(TENANT) is None
+            office.submit(f"a{number}")
+            office.submit(f"c{number}", CARL)
+            await until(lambda number=number: {f"a{number}", f"c{number}"} <= {*office.doer.done})  # type: ignore[misc]
+            clock.advance(timedelta(minutes=5))
+            office.submit("tick", BEN)
+        await until(lambda: office.counted("parked") == 1)
+
+
 async def test_trouble_that_nobody_is_left_to_see_the_end_of_is_over_by_itself() -> None:
     """A storm takes the place of the only event that Unblu has failed, and its mailbox vanishes."""
     clock = FakeClock()
