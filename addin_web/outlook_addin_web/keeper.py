@@ -159,12 +159,12 @@ class Keeper:
         return self._gone.since(look.conversation) if look.task.since is None else None
 
     async def _decide(self, look: _Look, since: datetime | None) -> Decision:
-        found = await self._find(look)
+        found, policy = await self._find(look), await self.policy()
         return decide(
             look.event,
             look.conversation,
             self._clock.now(),
-            await self.policy(),
+            policy,
             carriers=found.carriers,
             mentions=found.mentions,
             series=found.series,
@@ -219,7 +219,7 @@ class Keeper:
         """Remember the first sight and come back; whoever sees it again in the meantime changes nothing."""
         if since is not None or decision.not_before is None:
             return
-        self._gone.remember(look.conversation)
+        self._gone.remember(look.conversation, decision.not_before - self._policy.grace)
         following = replace(look.task, suspected=True, tries=0, since=None)
         event_id = _event_id(look)
         if event_id is not None:

@@ -57,13 +57,13 @@ class Sightings:
             return None
         return sight.at
 
-    def remember(self, conversation: Conversation) -> None:
+    def remember(self, conversation: Conversation, at: datetime) -> None:
         """Note a first sight, and forget those that nobody has come back to."""
         self.forget(conversation)
         for each in [*takewhile(lambda each: self._is_too_old(self._sights[each]), self._sights)]:
             del self._sights[each]
         self._sights[conversation.id] = _Sight(
-            self._clock.now(), conversation.marker, conversation.topic, conversation.scheduled
+            at, conversation.marker, conversation.topic, conversation.scheduled
         )
 
     def forget(self, conversation: Conversation) -> None:

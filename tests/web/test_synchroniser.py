@@ -7,7 +7,7 @@ from outlook_addin_core.clients.errors import Rejected, Throttled
 from outlook_addin_core.domain.conversations import Marker, Participant
 from outlook_addin_core.domain.links import SourceId
 from outlook_addin_web.tasks import Kind, Task
-from web.fakes import ANNA, BEN, GRACE, START, TOMORROW, Bench, uuid
+from web.fakes import ANNA, BEN, GRACE, START, TOMORROW, Bench, FakePerson, uuid
 
 HOUR = timedelta(hours=1)
 
@@ -60,6 +60,24 @@ async def test_a_deleted_event_deletes_its_conversation_after_the_grace_period(b
     await bench.passed(GRACE - timedelta(seconds=1))
     assert "conversation-1" in bench.unblu.conversations
     await bench.passed(timedelta(seconds=1))
+    assert bench.unblu.conversations == {}
+
+
+async def test_a_slow_answer_during_the_first_look_does_not_spoil_the_second(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    bench.clock.advance(HOUR)
+
+    async def answers_slowly() -> FakePerson:
+        bench.clock.advance(timedelta(seconds=2))
+        return FakePerson(is_admin=True)
+
+    monkeypatch.setattr(bench.unblu, "current_person", answers_slowly)
+    await bench.notified("event", deleted=True)
+    for _ in range(GRACE // timedelta(seconds=1)):
+        await bench.passed(timedelta(seconds=1))
     assert bench.unblu.conversations == {}
 
 
