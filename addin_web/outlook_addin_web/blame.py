@@ -119,8 +119,7 @@ _AT_UNBLU: Final[_Table] = (
             Scope.MAILBOX,
             "Failing",
             "Unblu rejects a change; see the web server's log.",
-            own=True,
-            hopeless=True,
+            own=True,  # and not hopeless: the conversation may have ended since it was read
         ),
     ),
 )

@@ -74,7 +74,7 @@ def unblu(kind: type[ClientError], verb: str = "move") -> ClientError:
         (unblu(ServerError, "search"), Scope.UNBLU, True, False),
         (unblu(ServerError), Scope.MAILBOX, True, False),
         (unblu(Denied), Scope.MAILBOX, True, False),
-        (unblu(Rejected), Scope.MAILBOX, True, True),
+        (unblu(Rejected), Scope.MAILBOX, True, False),
         (StoreUnavailable("Kubernetes gave no answer"), Scope.MAILBOX, False, False),
         (KeyError("subject"), Scope.MAILBOX, True, False),
     ],
