@@ -22,6 +22,7 @@ from outlook_addin_core.clients.errors import (
     Unauthorized,
     Unreachable,
 )
+from outlook_addin_core.clients.graph_events import ITEM_NOT_FOUND
 from outlook_addin_web.ports import StoreUnavailable
 
 MAILBOX_CONCURRENCY: Final = "mailboxconcurrency"
@@ -66,6 +67,8 @@ def blame(error: Exception) -> Blame:
         return _CHANGE_FAILS
     at_unblu = error.operation.startswith(("unblu.", "gateway."))
     table, otherwise = (_AT_UNBLU, _UNBLU_FAILS) if at_unblu else (_AT_GRAPH, _GRAPH_FAILS)
+    if isinstance(error, NotFound) and (error.code or "").lower() == ITEM_NOT_FOUND:
+        return _CALENDAR_CHANGED
     return next((each for kinds, each in table if isinstance(error, kinds)), otherwise)
 
 
@@ -79,6 +82,9 @@ _UNBLU_FAILS: Final = Blame(
 )
 _CHANGE_FAILS: Final = Blame(
     Scope.MAILBOX, "Failing", "Unblu fails at a change; see the web server's log.", own=True
+)
+_CALENDAR_CHANGED: Final = Blame(
+    Scope.MAILBOX, "Failing", "A calendar went away while it was read.", own=True
 )
 _GRAPH_FAILS: Final = Blame(
     Scope.TENANT, "GraphUnavailable", "Microsoft Graph gives no usable answer; see the log.", own=True
