@@ -1,7 +1,8 @@
 """Who a failure keeps waiting, and whether trying again can help. Pure.
 
 The narrowest scope that the failure proves: a mailbox at its concurrency limit slows down that mailbox, an
-expired secret stops its tenant, and Unblu's outage stops everybody; nobody else waits.
+expired secret stops its tenant, and Unblu's outage stops everybody; nobody else waits. Where Unblu fails at a
+write, the search before it has shown that it is not down: the conversation may be the cause.
 """
 
 from collections.abc import Sequence
@@ -16,13 +17,16 @@ from outlook_addin_core.clients.errors import (
     Denied,
     NotFound,
     Rejected,
+    ServerError,
     Throttled,
     Unauthorized,
     Unreachable,
 )
+from outlook_addin_core.clients.graph_events import ITEM_NOT_FOUND
 from outlook_addin_web.ports import StoreUnavailable
 
 MAILBOX_CONCURRENCY: Final = "mailboxconcurrency"
+WRITES: Final = frozenset(f"unblu.conversations.{each}" for each in ("rename", "move", "mark", "delete"))
 
 
 class Scope(Enum):
@@ -59,8 +63,12 @@ def blame(error: Exception) -> Blame:
         return _UNFORESEEN
     if isinstance(error, Throttled) and MAILBOX_CONCURRENCY in error.excerpt.lower():
         return _CONCURRENCY
+    if isinstance(error, ServerError) and error.operation in WRITES:
+        return _CHANGE_FAILS
     at_unblu = error.operation.startswith(("unblu.", "gateway."))
     table, otherwise = (_AT_UNBLU, _UNBLU_FAILS) if at_unblu else (_AT_GRAPH, _GRAPH_FAILS)
+    if isinstance(error, NotFound) and (error.code or "").lower() == ITEM_NOT_FOUND:
+        return _CALENDAR_CHANGED
     return next((each for kinds, each in table if isinstance(error, kinds)), otherwise)
 
 
@@ -71,6 +79,12 @@ _UNFORESEEN: Final = Blame(
 _CONCURRENCY: Final = Blame(Scope.MAILBOX, "Throttled", "Microsoft Graph asks to wait.")
 _UNBLU_FAILS: Final = Blame(
     Scope.UNBLU, "UnbluUnavailable", "Unblu gives no usable answer; see the web server's log.", own=True
+)
+_CHANGE_FAILS: Final = Blame(
+    Scope.MAILBOX, "Failing", "Unblu fails at a change; see the web server's log.", own=True
+)
+_CALENDAR_CHANGED: Final = Blame(
+    Scope.MAILBOX, "Failing", "A calendar went away while it was read.", own=True
 )
 _GRAPH_FAILS: Final = Blame(
     Scope.TENANT, "GraphUnavailable", "Microsoft Graph gives no usable answer; see the log.", own=True
@@ -111,8 +125,7 @@ _AT_UNBLU: Final[_Table] = (
             Scope.MAILBOX,
             "Failing",
             "Unblu rejects a change; see the web server's log.",
-            own=True,
-            hopeless=True,
+            own=True,  # and not hopeless: the conversation may have ended since it was read
         ),
     ),
 )

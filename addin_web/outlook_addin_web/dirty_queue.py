@@ -5,8 +5,9 @@ do: two notifications about one event are one task, and it does not matter how o
 came. Tenants take turns, and within a tenant its mailboxes, one task each; no mailbox is worked on twice at
 the same time, and no tenant on more mailboxes than its share, so that a slow tenant keeps no other waiting.
 
-A storm in one mailbox ends in one task: to look at all of the mailbox. So its size is bounded and nothing is
-refused because of it.
+A storm of notifications in one mailbox ends in one task: to look at all of the mailbox. So its size is
+bounded and nothing is refused because of it. What such a look finds is never gathered up again, or it would
+be looked for over and over and never done.
 """
 
 import heapq
@@ -21,7 +22,7 @@ from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_web.tasks import Kind, Place, Task, coalesced
 
 STORM: Final = 200
-"""Events of one mailbox that wait; with one more, looking at the whole mailbox costs less."""
+"""Notified events of one mailbox that wait; with one more, looking at the whole mailbox costs less."""
 PER_TENANT: Final = 8
 """Mailboxes of one tenant that are worked on at the same time."""
 
@@ -37,6 +38,26 @@ class _Turn(Enum):
 class _Box:
     tasks: dict[Place, Task] = field(default_factory=dict)
     turn: _Turn = _Turn.IDLE
+    notified: set[Place] = field(default_factory=set)
+    """The places of the events that no sweep has found."""
+
+    def put(self, task: Task) -> None:
+        known = self.tasks.get(task.place)
+        task = task if known is None else coalesced(known, task)
+        self.tasks[task.place] = task
+        if task.kind is Kind.EVENT and task.finding is None:
+            self.notified.add(task.place)
+
+    def take(self) -> Task:
+        return self.remove(next(iter(self.tasks)))
+
+    def remove(self, place: Place) -> Task:
+        self.notified.discard(place)
+        return self.tasks.pop(place)
+
+    def storms_with(self, task: Task) -> bool:
+        is_more = task.kind is Kind.EVENT and task.place not in self.tasks
+        return is_more and len(self.notified) >= STORM
 
 
 @dataclass
@@ -89,8 +110,9 @@ class DirtyQueue:
     def add(self, task: Task) -> bool:
         """Note a task; False if there is no room and the place was not already noted."""
         box = self._boxes.get(task.mailbox)
-        is_more = box is None or (task.place not in box.tasks and not _is_storm(task, box))
-        if is_more and not self._has_room(task.mailbox.tenant_id):
+        if box is not None and box.storms_with(task):
+            task = self._whole_mailbox(task.mailbox, box)
+        elif (box is None or task.place not in box.tasks) and not self._has_room(task.mailbox.tenant_id):
             return False
         self._put(task)
         return True
@@ -117,7 +139,7 @@ class DirtyQueue:
         box.turn = _Turn.BUSY
         lane.busy += 1
         self._count(lane, -1)
-        return box.tasks.pop(next(iter(box.tasks)))
+        return box.take()
 
     def done(self, mailbox: Mailbox) -> bool:
         """End the task that was taken and tell whether it was the mailbox's last one."""
@@ -147,31 +169,22 @@ class DirtyQueue:
         heapq.heappush(self._later, (when, next(self._sequence), mailbox, task))
 
     def _put(self, task: Task) -> None:
-        box = self._boxes.get(task.mailbox) or self._boxes.setdefault(task.mailbox, _Box())
-        lane = self._lane(task.mailbox.tenant_id)
-        if task.place not in box.tasks and _is_storm(task, box):
-            task = self._whole_mailbox(task, box, lane)
-        place = task.place
-        known = box.tasks.get(place)
-        if known is None:
-            self._count(lane, 1)
-        box.tasks[place] = task if known is None else coalesced(known, task)
+        box = self._boxes.get(task.mailbox)
+        if box is None:
+            box = self._boxes[task.mailbox] = _Box()
+        if task.place not in box.tasks:
+            self._count(self._lane(task.mailbox.tenant_id), 1)
+        box.put(task)
         if box.turn is _Turn.IDLE:
             self._line_up(task.mailbox, box)
 
-    def _whole_mailbox(self, task: Task, box: _Box, lane: _Lane) -> Task:
-        """Take all events out of the box and return the one task that stands for them."""
-        events = [each for each in box.tasks.values() if each.kind is Kind.EVENT]
-        for each in events:
-            del box.tasks[each.place]
-        self._count(lane, -len(events))
-        first = events[0] if events else task
+    def _whole_mailbox(self, mailbox: Mailbox, box: _Box) -> Task:
+        """Take all notified events out of the box and return the one task that stands for them."""
+        events = [box.remove(place) for place in list(box.tasks) if place in box.notified]
+        self._count(self._lane(mailbox.tenant_id), -len(events))
+        first = events[0]
         return Task(
-            task.mailbox,
-            Kind.MAILBOX,
-            correlation=first.correlation,
-            since=first.since,
-            trace=first.trace,
+            mailbox, Kind.MAILBOX, correlation=first.correlation, since=first.since, trace=first.trace
         )
 
     def _end_turn(self, mailbox: Mailbox, turn: _Turn) -> None:
@@ -217,10 +230,6 @@ class DirtyQueue:
                 box = self._boxes[mailbox]
                 box.turn = _Turn.IDLE
                 self._line_up(mailbox, box)
-
-
-def _is_storm(task: Task, box: _Box) -> bool:
-    return task.kind is Kind.EVENT and len(box.tasks) >= STORM
 
 
 def _holds(until: datetime | None, now: datetime) -> bool:

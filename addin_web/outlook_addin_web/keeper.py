@@ -1,14 +1,14 @@
 """Brings one conversation in line with its event: gather, decide, apply, and look again.
 
-What to do is decided in ``outlook_addin_core.domain.decisions`` and nowhere else. The only memory is here:
-since when an event has been seen gone. It is lost with the process, which makes a deletion later, never
-wrong.
+What to do is decided in ``outlook_addin_core.domain.decisions`` and nowhere else. To search the calendars
+takes its time. So before a conversation is deleted, it and its event are read once more, and if either is not
+as it was, everything is looked up again.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, assert_never
 
 from outlook_addin_core.clients.errors import NotFound
@@ -22,12 +22,10 @@ from outlook_addin_core.domain.series import Series, speaks_for_itself
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.ports import Conversations, Events
 from outlook_addin_web.role import Role
+from outlook_addin_web.sightings import Sightings
 from outlook_addin_web.tasks import Finding, Kind, Task
 
 log = logging.getLogger(__name__)
-
-PUNCTUAL: Final = timedelta(minutes=1)
-"""How late a look may be and still count as the one that was planned."""
 
 MAX_ROUNDS: Final = 3
 """How often an event that changes while it is worked on is decided about; its notification follows."""
@@ -93,7 +91,7 @@ class Keeper:
         self._put_off = put_off
         self._clock = clock
         self._metrics = metrics
-        self._gone_since: dict[str, datetime] = {}
+        self._gone = Sightings(policy.grace, clock)
 
     async def policy(self) -> Policy:
         """Return what the installation allows now. Raises ClientError if Unblu cannot be asked."""
@@ -133,6 +131,14 @@ class Keeper:
         for _ in range(MAX_ROUNDS):
             since = self._unbroken_since(look)
             decision = await self._decide(look, since)
+            if decision.action is Action.DELETE:
+                fresh = await self._read_again(look)
+                if fresh is None:
+                    self._gone.forget(look.conversation)
+                    return
+                if fresh != look:
+                    look = fresh
+                    continue
             self._record(look.mailbox, decision)
             conversation = await self._apply(look, decision, since)
             again = await self._changed_meanwhile(look, decision)
@@ -147,21 +153,18 @@ class Keeper:
     def _unbroken_since(self, look: _Look) -> datetime | None:
         """Return since when the event is known to be gone without a break.
 
-        A notification says that something has happened to the event, perhaps its restoration; and a look that
-        was held up for another grace period may have missed one. Both make the next sight the first.
+        A notification says that something has happened to the event, perhaps its restoration: then this look
+        is the first.
         """
-        since = self._gone_since.get(look.conversation.id)
-        if since is None or look.task.since is not None:
-            return None
-        return None if self._clock.now() > since + 2 * self._policy.grace + PUNCTUAL else since
+        return self._gone.since(look.conversation) if look.task.since is None else None
 
     async def _decide(self, look: _Look, since: datetime | None) -> Decision:
-        found = await self._find(look)
+        found, policy = await self._find(look), await self.policy()
         return decide(
             look.event,
             look.conversation,
             self._clock.now(),
-            await self.policy(),
+            policy,
             carriers=found.carriers,
             mentions=found.mentions,
             series=found.series,
@@ -184,7 +187,7 @@ class Keeper:
         """Do what was decided and return the conversation as it is then."""
         conversation = look.conversation
         if decision.action not in {Action.WAIT, Action.DELETE}:
-            self._gone_since.pop(conversation.id, None)
+            self._gone.forget(conversation)
         if decision.adopted is not None:
             conversation = await self._adopted(look, decision.adopted)
         match decision.action:
@@ -193,8 +196,9 @@ class Keeper:
             case Action.WAIT:
                 self._wait(look, decision, since)
             case Action.DELETE:
-                await self._delete(look, since)
-                self._gone_since.pop(conversation.id, None)
+                await self._conversations.delete(conversation.id)
+                self._gone.forget(conversation)
+                self._applied(look.task, "deletion")
             case Action.NOTHING | Action.KEEP | Action.REPORT | Action.IGNORE:
                 pass
             case _:
@@ -202,19 +206,20 @@ class Keeper:
         return conversation
 
     async def _updated(self, task: Task, conversation: Conversation, decision: Decision) -> Conversation:
-        if decision.topic is not None:
-            conversation = await self._conversations.set_topic(conversation.id, decision.topic)
-            self._applied(task, "topic")
+        """Set the time first: if Unblu refuses a subject, people still come at the right time."""
         if decision.scheduled is not None:
             conversation = await self._conversations.set_scheduled(conversation.id, decision.scheduled)
             self._applied(task, "time")
+        if decision.topic is not None:
+            conversation = await self._conversations.set_topic(conversation.id, decision.topic)
+            self._applied(task, "topic")
         return conversation
 
     def _wait(self, look: _Look, decision: Decision, since: datetime | None) -> None:
         """Remember the first sight and come back; whoever sees it again in the meantime changes nothing."""
         if since is not None or decision.not_before is None:
             return
-        self._gone_since[look.conversation.id] = self._clock.now()
+        self._gone.remember(look.conversation, decision.not_before - self._policy.grace)
         following = replace(look.task, suspected=True, tries=0, since=None)
         event_id = _event_id(look)
         if event_id is not None:
@@ -223,19 +228,21 @@ class Keeper:
             following = replace(following, kind=Kind.CONVERSATION, subject=look.conversation.id)
         self._put_off(following, decision.not_before)
 
-    async def _delete(self, look: _Look, since: datetime | None) -> None:
-        """Delete, unless the conversation has come into use between the first look and this one."""
+    async def _read_again(self, look: _Look) -> _Look | None:
+        """Return the look as it is now; None if the conversation is gone."""
+        event = await self._event_of(look)
         try:
-            fresh = await self._conversations.read(look.conversation.id)
+            conversation = await self._conversations.read(look.conversation.id)
         except NotFound:
-            return
-        now, policy = self._clock.now(), await self.policy()
-        decision = decide(look.event, fresh, now, policy, carriers=(), mentions=(), gone_since=since)
-        if decision.action is Action.DELETE:
-            await self._conversations.delete(fresh.id)
-            self._applied(look.task, "deletion")
-        else:
-            self._record(look.mailbox, decision)
+            return None
+        fresh = replace(look, event=event, conversation=conversation)
+        if conversation.marker != look.conversation.marker:
+            fresh = replace(fresh, event=await self._event_of(fresh))
+        return fresh
+
+    async def _event_of(self, look: _Look) -> Event | Gone | None:
+        event_id = _event_id(look)
+        return None if event_id is None else await self._events.get(look.mailbox, event_id)
 
     async def _changed_meanwhile(self, look: _Look, decision: Decision) -> Event | Gone | None:
         """Return the event as it is now if what was written may already be out of date."""
@@ -305,6 +312,6 @@ def _repair(finding: Finding, change: str) -> Finding:
 
 
 def _event_id(look: _Look) -> str | None:
-    if isinstance(look.event, Event):
-        return look.event.id
-    return look.conversation.marker.event_id if look.conversation.marker else None
+    if look.conversation.marker is not None:
+        return look.conversation.marker.event_id
+    return look.event.id if isinstance(look.event, Event) else None

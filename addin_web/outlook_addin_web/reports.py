@@ -66,11 +66,14 @@ class Reports:
                     pass
 
     async def _write(self, mailbox: Mailbox) -> bool:
+        """Write what is pending for a mailbox; until it is answered, nobody knows what Kubernetes holds."""
         verdict = self._pending[mailbox]
+        self.learn(mailbox, None)
         try:
             written = await self._subscriptions.report(mailbox, verdict)
         except StoreUnavailable as error:
             log.warning("a condition cannot be written: %s", error, extra={"mailbox": mailbox.log_id})
+            self._pending[mailbox] = self._pending.pop(mailbox, verdict)  # the others go first
             return False
         self.learn(mailbox, verdict if written else None)
         if self._pending.get(mailbox) == verdict:

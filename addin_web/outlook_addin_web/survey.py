@@ -93,7 +93,8 @@ def _of_pair(
         if policy.draft_grace is not None or _lies_ahead(conversation, now):
             yield Task(mailbox, Kind.CONVERSATION, conversation.id, finding=Finding.DRAFT)
         return
-    known = next((each for each in events if marker is None or each.id == marker.event_id), None)
+    candidates = (each for each in events if marker is None or each.id == marker.event_id)
+    known = min(candidates, key=_rank, default=None)
     if known is None:
         event_id = marker.event_id if marker else ""
         yield Task(mailbox, Kind.EVENT, event_id, suspected=True, finding=Finding.DELETION)
@@ -104,12 +105,19 @@ def _of_pair(
         yield Task(mailbox, Kind.EVENT, known.id, suspected=suspected, finding=finding)
 
 
+def _rank(event: Event) -> tuple[bool, bool]:
+    """Sort what a conversation may record before what it should not: others' and cancelled events."""
+    return not event.is_organizer, event.is_cancelled
+
+
 def _lies_ahead(conversation: Conversation, now: datetime) -> bool:
     """Whether its event may be an occurrence that was scheduled by itself, which is in no list of events."""
     return conversation.scheduled is not None and conversation.scheduled > now
 
 
 def _difference(event: Event, conversation: Conversation, now: datetime, policy: Policy) -> Finding | None:
+    if not event.is_organizer:
+        return None
     if event.is_cancelled:
         return Finding.DELETION
     if conversation.marker is None and policy.may_delete:

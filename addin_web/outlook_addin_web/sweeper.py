@@ -27,9 +27,11 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 4
 """Mailboxes of one tenant at a time: half of what the worker does at once, so that changes need not wait."""
 FULL_PAUSE: Final = 1.0
-"""Seconds to wait when the queue is full; notifications come first."""
+"""Seconds to wait when the queue is full; notifications come first. And how often trouble is looked for."""
 ASK_EVERY: Final = 15.0
 """Seconds between two looks at the OutlookAddin's annotation."""
+LONGEST_LOOK: Final = timedelta(minutes=10)
+"""How long a sweep waits for one mailbox; its task stays in the queue."""
 RETRY: Final = 5.0
 """Seconds until a sweep that could not even begin is tried again."""
 LONGEST_REQUEST: Final = 64
@@ -187,16 +189,16 @@ class Sweeper:
         return all([await self._look(mailbox) for mailbox in todo])
 
     async def _look(self, mailbox: Mailbox) -> bool:
-        """Have a mailbox looked at; False where nothing can be done for its tenant."""
-        if self._is_hopeless(mailbox):
-            return False
+        """Have a mailbox looked at; False where nothing can be done for its tenant, or it takes too long."""
         done = self._waiting.setdefault(mailbox, asyncio.Event())
         task = Task(mailbox, Kind.MAILBOX, correlation=str(uuid4()))
-        while not self._submit(task):  # noqa: ASYNC110 - the queue tells nobody when it has room again
-            await asyncio.sleep(FULL_PAUSE)
+        begun, submitted = self._clock.monotonic(), False
         while not done.is_set():
-            if self._is_hopeless(mailbox):
+            is_late = self._clock.monotonic() - begun >= LONGEST_LOOK.total_seconds()
+            if is_late or self._is_hopeless(mailbox):
+                self._waiting.pop(mailbox, None)
                 return False
+            submitted = submitted or self._submit(task)
             await _wait(done, FULL_PAUSE)
         return True
 
@@ -204,7 +206,6 @@ class Sweeper:
         """Say so about every mailbox of a tenant that cannot be worked on; its tasks stay in the queue."""
         trouble = self._trouble(mailbox.tenant_id)
         if trouble is not None:
-            self._waiting.pop(mailbox, None)
             self._say(mailbox, trouble)
         return trouble is not None
 
@@ -283,7 +284,9 @@ class Sweeper:
         asked = now.request not in {before.request, ""}
         replaced = now.subscription_id not in {before.subscription_id, ""}
         if asked or replaced:
-            self._submit(Task(followed.mailbox, Kind.MAILBOX, correlation=str(uuid4())))
+            task = Task(followed.mailbox, Kind.MAILBOX, correlation=str(uuid4()))
+            if not self._submit(task):
+                self.request()  # which waits for room
 
 
 def _noted(followed: Followed) -> _Noted:

@@ -128,7 +128,6 @@ class Sync:
     def ended(self, task: Task) -> None:
         """Hear from the worker that a task is not worked on any more."""
         self.sweeper.ended(task)
-        self._metrics.parked_now.set(self._verdicts.parked_count(self._clock.now()))
 
     def say(self, mailbox: Mailbox, verdict: Verdict) -> None:
         """Hear what is known about a mailbox."""

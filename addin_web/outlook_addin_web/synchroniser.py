@@ -110,14 +110,17 @@ class Synchroniser:
             self._look_at(task, recorded, but={each.id for each in occurrences})
 
     async def _vanished(self, task: Task) -> None:
-        """Find whose event it was; an id that no conversation records makes all of the mailbox's suspects."""
+        """Find whose event it was; an id that no conversation records has all of the mailbox's looked at.
+
+        Nothing is known to have happened to those, so that their grace periods go on.
+        """
         everything = await self._open_conversations(task.mailbox)
         mine = _recording(task.subject, everything)
         for conversation in mine:
             await self._keeper.keep(task, conversation, suspected=True)
         if not mine:
             known = [each.marker.event_id for each in everything if each.marker]
-            self._look_at(replace(task, suspected=False), known)
+            self._look_at(replace(task, suspected=False, since=None), known)
 
     async def _unlinked(self, task: Task, event: Event) -> None:
         """Most events carry no link; one that has lost it, or is said to be gone, may be a conversation's."""

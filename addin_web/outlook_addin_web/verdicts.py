@@ -93,9 +93,13 @@ class Verdicts:
         self._troubled.add(mailbox)
 
     def sweep(self, mailbox: object, *, may_delete: bool) -> None:
-        """Note that a mailbox was looked at completely: what was parked has been found again, or is well."""
+        """Note that a mailbox was looked at completely.
+
+        What was parked or was to be tried again has been found again, or is well.
+        """
         self._swept[mailbox] = may_delete
         self._parked.pop(mailbox, None)
+        self._retried.pop(mailbox, None)
 
     def settled(self, mailbox: object, now: datetime) -> Verdict | None:
         """Return what is true once nothing waits to be done for a mailbox; None if too little is known."""
@@ -104,11 +108,17 @@ class Verdicts:
         live = [each for each in self._parked.get(mailbox, {}).values() if each.until > now]
         if live:
             return live[0].verdict
-        self._parked.pop(mailbox, None)
+        if self._parked.pop(mailbox, None):
+            self._await_sweep(mailbox)
         if mailbox not in self._swept:
             return IN_SYNC if mailbox in self._troubled else None
         self._troubled.discard(mailbox)
         return IN_SYNC if self._swept[mailbox] else INSUFFICIENT_ROLE
+
+    def _await_sweep(self, mailbox: object) -> None:
+        """Leave it to whoever sweeps the mailbox next to tell what became of what was parked."""
+        self._swept.pop(mailbox, None)
+        self._troubled.discard(mailbox)
 
     def _forget(self, mailbox: object, place: object) -> None:
         places = self._retried.get(mailbox, set())

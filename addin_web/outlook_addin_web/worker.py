@@ -7,7 +7,7 @@ tried a few times and then parked: the next sweep, or the next notification abou
 import asyncio
 import contextlib
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -15,7 +15,7 @@ from outlook_addin_core.clients.correlation import correlated
 from outlook_addin_core.clients.errors import ClientError
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.mailbox import Mailbox
-from outlook_addin_web.backoff import BackOff
+from outlook_addin_web.backoff import LONGEST, BackOff
 from outlook_addin_web.blame import Blame, Scope, blame
 from outlook_addin_web.dirty_queue import DirtyQueue
 from outlook_addin_web.metrics import Metrics
@@ -30,6 +30,14 @@ MOST_TRIES: Final = {Kind.EVENT: 5, Kind.CONVERSATION: 5, Kind.RENEWAL: 5, Kind.
 """How often a task may fail for a reason of its own. A sweep must not wait long for one mailbox."""
 DRAIN_SECONDS: Final = 15.0
 """How long a process that is told to stop still works; Kubernetes waits 30 s, 5 of them in preStop."""
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """Why nobody can be worked on, and until when that counts if nobody runs into it again."""
+
+    verdict: Verdict
+    until: datetime
 
 
 class Does(Protocol):
@@ -78,11 +86,12 @@ class Worker:
         self._verdicts = verdicts
         self._hears = hears
         self._backoff = backoff or BackOff()
-        self._troubles: dict[object, Verdict] = {}
+        self._troubles: dict[object, _Trouble] = {}
         self._failed_by_unblu: set[tuple[Mailbox, Place]] = set()
         self._wake = asyncio.Event()
         self._running = False
         metrics.queued.set_function(lambda: len(queue))
+        metrics.parked_now.set_function(lambda: verdicts.parked_count(clock.now()))
 
     @property
     def accepts(self) -> bool:
@@ -106,7 +115,8 @@ class Worker:
 
     def trouble(self, tenant_id: str) -> Verdict | None:
         """Return why a tenant's mailboxes cannot be worked on at the moment, if it lasts."""
-        return self._troubles.get(tenant_id) or self._troubles.get(Scope.UNBLU)
+        known = filter(None, map(self._troubles.get, (tenant_id, Scope.UNBLU)))
+        return next((each.verdict for each in known if self._clock.now() < each.until), None)
 
     async def run(self, does: Does) -> None:
         """Work until cancelled."""
@@ -183,7 +193,7 @@ class Worker:
         Most tasks never talk to Unblu, so only these and looks at whole mailboxes show that it is well again.
         """
         if (task.mailbox, task.place) in self._failed_by_unblu:
-            self._failed_by_unblu.discard((task.mailbox, task.place))
+            self._failed_by_unblu.clear()
             self._is_well(Scope.UNBLU)
 
     def _failed(self, task: Task, error: Exception, why: Blame, started: datetime) -> None:
@@ -212,7 +222,11 @@ class Worker:
         self._metrics.tasks.labels(task.kind.value, "put_back").inc()
         _tell(error, f"a task is tried again in {_seconds(until - now)} s", task)
         if self._backoff.failures(key) >= PATIENCE or why.reason in _TOLD_AT_ONCE:
-            self._despair(task.mailbox, key, failing(why.reason, why.remedy))
+            verdict = failing(why.reason, why.remedy)
+            if why.scope is not Scope.MAILBOX:
+                self._troubles[key] = _Trouble(verdict, until + LONGEST)
+            self._verdicts.trouble(task.mailbox)
+            self._hears.say(task.mailbox, verdict)
 
     def _hold(self, task: Task, why: Blame, until: datetime) -> None:
         """Keep those waiting whom the failure concerns: a task of its own kind holds up nobody else."""
@@ -226,11 +240,6 @@ class Worker:
         if why.scope is not Scope.MAILBOX:
             self._queue.hold(None if why.scope is Scope.UNBLU else task.mailbox.tenant_id, until)
         self._queue.retry(task, until)
-
-    def _despair(self, mailbox: Mailbox, key: object, verdict: Verdict) -> None:
-        self._troubles[key] = verdict
-        self._verdicts.trouble(mailbox)
-        self._hears.say(mailbox, verdict)
 
     def _end(self, task: Task, outcome: str) -> None:
         self._metrics.tasks.labels(task.kind.value, outcome).inc()

@@ -286,8 +286,22 @@ async def test_a_page_that_leads_to_itself_is_not_read_for_ever(
 ) -> None:
     link = f"https://graph.example/v1.0/users/{MAILBOX.user_id}/calendars"
     mailbox.refusals["calendars"] = httpx2.Response(200, json={"value": [], "@odata.nextLink": link})
-    with pytest.raises(errors.ServerError, match="same page"):
+    with pytest.raises(errors.ServerError, match="was read already"):
         await events.find_by_link(MAILBOX, LINK)
+
+
+async def test_pages_that_lead_in_a_circle_are_not_read_for_ever() -> None:
+    """Every page leads to the other one of two."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        other = 2 if request.url.params.get("$skip") == "1" else 1
+        link = str(request.url.copy_set_param("$skip", other))
+        return httpx2.Response(200, json={"value": [], "@odata.nextLink": link})
+
+    transport = httpx2.MockTransport(answer)
+    async with httpx2.AsyncClient(base_url="https://graph.example", transport=transport) as client:
+        with pytest.raises(errors.ServerError, match="was read already"):
+            await GraphEvents(client, Token(), ADDIN).find_by_link(MAILBOX, LINK)
 
 
 @pytest.mark.parametrize("body", [{}, {"value": None}, {"value": [1]}, {"value": [{}]}])

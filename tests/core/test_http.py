@@ -3,6 +3,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -135,6 +136,17 @@ async def test_errors_hold_no_tokens_addresses_or_long_texts() -> None:
     assert len(caught.value.excerpt) == 256
 
 
+LONG = "anna@bank.example " * 200
+
+
+@pytest.mark.parametrize("body", [{"error": {"code": LONG}}, {"error": LONG}, {"statusDescription": LONG}])
+async def test_what_a_service_gives_as_its_code_is_cut_and_redacted_too(body: dict[str, Any]) -> None:
+    with pytest.raises(errors.Rejected) as caught:
+        await ask(httpx2.Response(400, json=body))
+    assert "anna@" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
 def test_an_excerpt_is_one_line() -> None:
     assert errors.redact("AADSTS1: no.\r\nTrace ID: 2\n") == "AADSTS1: no. Trace ID: 2"
 
@@ -152,6 +164,7 @@ def test_an_excerpt_is_never_longer_than_256_characters(text: str) -> None:
         (format_datetime(NOW + timedelta(seconds=90), usegmt=True), timedelta(seconds=90)),
         (format_datetime(NOW - timedelta(seconds=90), usegmt=True), timedelta()),
         ("99999999999999999999", timedelta(days=1)),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", timedelta(days=1)),
         ("", None),
         ("-1", None),
         ("soon", None),

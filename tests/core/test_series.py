@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from outlook_addin_core.domain.conversations import Conversation, Marker, Participant
 from outlook_addin_core.domain.decisions import Action, Decision, Policy, Reason, decide
 from outlook_addin_core.domain.events import Event
+from outlook_addin_core.domain.links import SourceId
+from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_core.domain.series import Series, by_themselves, next_occurrence, speaks_for_itself
 
 ZURICH = ZoneInfo("Europe/Zurich")
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
+MAILBOX = Mailbox("84bd8158-6d4d-4958-8b9f-9d6445542f95", "622eaaff-0683-4862-9de4-f2ec83c2bd98")
 LINK, OWN_LINK = UUID(int=7), UUID(int=8)
 POLICY = Policy(may_delete=True, grace=timedelta(minutes=5))
 MASTER = Event(id="series", etag="1", subject="Review", type="seriesMaster", link=LINK)
@@ -199,3 +202,15 @@ def test_whenever_it_is_looked_at_the_conversation_is_at_the_next_occurrence_tha
         if ahead and not going_on:
             assert conversation.scheduled == ahead[0]
         assert swept(conversation, occurrences, now) == conversation
+
+
+def test_a_series_that_has_lost_its_properties_keeps_the_moved_occurrence_that_still_has_them() -> None:
+    """Changed occurrences have properties of their own, which outlive those of the series."""
+    first = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+    plain = [replace(each, link=None) for each in weekly(first, 3)]
+    moved = replace(plain[0], start=first + HOUR, end=first + 2 * HOUR, type="exception", link=LINK)
+    source = SourceId("0f0e0d0c-0b0a-4908-8706-050403020100", MAILBOX, LINK)
+    conversation = replace(conversation_at(first), source_id=str(source))
+    series = Series(occurrences=(moved, *plain[1:]))
+    decision = decide(replace(MASTER, link=None), conversation, first - DAY, POLICY, series=series)
+    assert (decision.action, decision.scheduled) == (Action.UPDATE, first + HOUR)

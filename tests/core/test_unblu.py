@@ -66,9 +66,12 @@ class FakeUnblu:
         return httpx2.Response(200, json=_shown(row, expanded=expanded))
 
     def _search(self, query: dict[str, Any], *, expanded: bool) -> dict[str, Any]:
+        """Nobody promises that an order which was not asked for is the same on the next page."""
         found = [
             row for row in self.rows.values() if all(_matches(row, each) for each in query["searchFilters"])
         ]
+        if query["offset"] and not query.get("orderBy"):
+            found.reverse()
         start = query["offset"]
         end = start + min(query["limit"], self.page_size)
         page: dict[str, Any] = {"items": [_shown(row, expanded=expanded) for row in found[start:end]]}

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 
-from outlook_addin_core.clients.errors import ClientError, NotFound
+from outlook_addin_core.clients.errors import ClientError, NotFound, Rejected
 from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_core.domain.conversations import Conversation, Marker, Participant
 from outlook_addin_core.domain.decisions import Policy
@@ -85,6 +85,7 @@ class FakeOutlook:
     failure: ClientError | None = None
     failures: dict[Mailbox | str, Exception] = field(default_factory=dict)
     after_read: Callable[[str], None] = lambda _: None
+    after_search: Callable[[], None] = lambda: None
     reads: list[str] = field(default_factory=list)
 
     def put(self, mailbox: Mailbox, event_id: str, **changes: Any) -> Event:
@@ -119,7 +120,9 @@ class FakeOutlook:
 
     async def on_day(self, mailbox: Mailbox, conversation: Conversation) -> list[Event]:
         self._check(mailbox)
-        return [event for event in self._listed(mailbox) if event.link == conversation.link]
+        found = [event for event in self._listed(mailbox) if event.link == conversation.link]
+        self.after_search()
+        return found
 
     async def series(self, mailbox: Mailbox, master: Event, now: datetime) -> Series | None:
         self._check(mailbox)
@@ -147,12 +150,19 @@ class FakePerson:
 
 @dataclass
 class FakeUnblu:
-    """Conversations by id; ``admin`` is the role of who asks, ``searches`` how often it has searched."""
+    """Conversations by id.
+
+    Args:
+        admin: The role of who asks.
+        rejected: A topic that it does not take.
+        searches: How often it has searched.
+    """
 
     conversations: dict[str, Conversation] = field(default_factory=dict)
     admin: bool = True
     failure: ClientError | None = None
     before_read: Callable[[], None] = lambda: None
+    rejected: str | None = None
     searches: int = 0
 
     def put(self, mailbox: Mailbox, number: int, **changes: Any) -> Conversation:
@@ -193,6 +203,8 @@ class FakeUnblu:
                 yield each
 
     async def set_topic(self, conversation_id: str, topic: str) -> Conversation:
+        if topic == self.rejected:
+            raise Rejected("HTTP 400", operation="unblu.conversations.rename")
         return self._change(conversation_id, topic=topic)
 
     async def set_scheduled(self, conversation_id: str, scheduled: datetime) -> Conversation:

@@ -49,12 +49,12 @@ def test_nobody_comes_back_before_the_service_allows_it() -> None:
     assert backoff.failed("tenant", START, START, timedelta(hours=2)) == START + timedelta(hours=2)
 
 
-def graph(kind: type[ClientError], excerpt: str = "") -> ClientError:
-    return kind("failed", operation="graph.events.get", excerpt=excerpt)
+def graph(kind: type[ClientError], excerpt: str = "", code: str | None = None) -> ClientError:
+    return kind("failed", operation="graph.events.get", excerpt=excerpt, code=code)
 
 
-def unblu(kind: type[ClientError]) -> ClientError:
-    return kind("failed", operation="unblu.conversations.move")
+def unblu(kind: type[ClientError], verb: str = "move") -> ClientError:
+    return kind("failed", operation=f"unblu.conversations.{verb}")
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,15 @@ def unblu(kind: type[ClientError]) -> ClientError:
         (graph(Unauthorized), Scope.TENANT, False, False),
         (graph(Denied), Scope.MAILBOX, True, False),
         (graph(NotFound), Scope.MAILBOX, True, True),
+        (graph(NotFound, code="ErrorItemNotFound"), Scope.MAILBOX, True, False),
         (graph(Rejected), Scope.MAILBOX, True, True),
         (CredentialsRefused(7000222, "expired", operation="entra.token"), Scope.TENANT, False, False),
         (CredentialsRefused(None, "refused", operation="gateway.token"), Scope.UNBLU, False, False),
         (unblu(Throttled), Scope.UNBLU, False, False),
-        (unblu(ServerError), Scope.UNBLU, True, False),
+        (unblu(ServerError, "search"), Scope.UNBLU, True, False),
+        (unblu(ServerError), Scope.MAILBOX, True, False),
         (unblu(Denied), Scope.MAILBOX, True, False),
-        (unblu(Rejected), Scope.MAILBOX, True, True),
+        (unblu(Rejected), Scope.MAILBOX, True, False),
         (StoreUnavailable("Kubernetes gave no answer"), Scope.MAILBOX, False, False),
         (KeyError("subject"), Scope.MAILBOX, True, False),
     ],

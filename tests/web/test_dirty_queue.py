@@ -126,6 +126,25 @@ def test_a_storm_in_one_mailbox_becomes_one_look_at_all_of_it_and_is_never_refus
     assert event("b1", BEN) in tasks[:2]
 
 
+def test_what_a_sweep_has_found_is_never_gathered_up_to_be_swept_again() -> None:
+    queue = DirtyQueue(STORM * 3)
+    found = [replace(event(f"a{number}"), finding=Finding.CHANGE) for number in range(STORM * 2)]
+    for each in found:
+        queue.put(each)
+    assert queue.add(event("notified"))
+    assert drained(queue) == [*found, event("notified")]
+
+
+def test_a_storm_while_a_sweep_is_followed_up_gathers_up_the_notified_events_alone() -> None:
+    queue = DirtyQueue(STORM + 10)
+    found = replace(event("found"), finding=Finding.CHANGE)
+    queue.put(found)
+    for number in range(STORM + 1):
+        assert queue.add(event(f"a{number}"))
+    assert drained(queue) == [found, Task(ANNA, Kind.MAILBOX)]
+    assert len(queue) == 0
+
+
 def test_tenants_take_turns_however_many_mailboxes_one_of_them_has() -> None:
     queue = DirtyQueue(100, tenants=2)
     for task in (event("a1"), event("b1", BEN), event("a2"), Task(CARL, Kind.EVENT, "c1")):

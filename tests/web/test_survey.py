@@ -51,6 +51,23 @@ def test_a_lost_creation_is_found_by_the_missing_marker(bench: Bench) -> None:
     assert findings(look(bench, policy(may_delete=False))) == []
 
 
+@pytest.mark.parametrize("copy", [{"is_organizer": False}, {"is_cancelled": True}])
+def test_a_lost_creation_is_found_behind_a_copy_that_can_never_be_recorded(
+    bench: Bench, copy: dict[str, object]
+) -> None:
+    bench.unblu.put(ANNA, 1)
+    bench.outlook.put(ANNA, "copy", **copy)
+    bench.outlook.put(ANNA, "event")
+    assert findings(look(bench)) == [(Finding.CREATION, "event", False)]
+
+
+def test_a_copy_of_somebody_elses_event_needs_no_repair(bench: Bench) -> None:
+    bench.unblu.put(ANNA, 1)
+    bench.outlook.put(ANNA, "copy", is_organizer=False)
+    found = look(bench)
+    assert (findings(found), found.needs_repair) == ([], False)
+
+
 def test_a_lost_deletion_is_only_suspected_because_a_list_proves_nothing(bench: Bench) -> None:
     paired(bench)
     bench.outlook.remove(ANNA, "event")

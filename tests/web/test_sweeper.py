@@ -10,11 +10,19 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from outlook_addin_core.clients.errors import ClientError, CredentialsRefused, Denied, ServerError, Throttled
+from outlook_addin_core.clients.errors import (
+    ClientError,
+    CredentialsRefused,
+    Denied,
+    Rejected,
+    ServerError,
+    Throttled,
+)
 from outlook_addin_core.domain.conversations import Marker
 from outlook_addin_core.domain.election import Term
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_web import reports, sweeper
+from outlook_addin_web.dirty_queue import STORM
 from outlook_addin_web.leadership import LENGTH
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.sync import Outside, Sync
@@ -104,6 +112,15 @@ async def test_a_lost_creation_is_repaired_and_counted(bench: Bench) -> None:
     async with Replica(bench).running() as replica:
         await until(lambda: bench.conversation.marker == Marker("event", START))
         await until(lambda: replica.repaired("creation") == 1)
+
+
+async def test_a_mailbox_with_hundreds_of_differences_is_repaired_by_one_sweep(bench: Bench) -> None:
+    for number in range(1, 451):
+        bench.unblu.put(ANNA, number)
+        bench.outlook.put(ANNA, f"event-{number}", link=uuid(number))
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.repaired("creation") == 450)
+        assert all(each.marker for each in bench.unblu.conversations.values())
 
 
 async def test_a_lost_change_is_repaired_and_counted(bench: Bench) -> None:
@@ -355,6 +372,55 @@ async def test_a_throttled_tenant_waits_as_long_as_it_is_told_and_the_others_do_
         bench.clock.advance(HOUR)
         replica.sync.worker.submit(Task(CARL, Kind.MAILBOX))
         await until(lambda: replica.said(ANNA) == ["InSync"])
+
+
+CONCURRENCY = Throttled(
+    "HTTP 429", operation="graph.events.find", excerpt="Application is over its MailboxConcurrency limit."
+)
+
+
+def throttled(replica: Replica) -> float:
+    return replica.sample("backoffs_total", scope="mailbox", reason="Throttled")
+
+
+async def test_a_mailbox_that_is_throttled_for_good_does_not_keep_a_sweep_from_ending(bench: Bench) -> None:
+    for number, mailbox in enumerate((ANNA, BEN), start=1):
+        scheduled(bench, mailbox, number)
+    bench.outlook.failures[ANNA] = CONCURRENCY
+    async with Replica(bench).running() as replica:
+        await until(lambda: throttled(replica) == 1)
+        bench.clock.advance(sweeper.LONGEST_LOOK)
+        await until(lambda: replica.sample("sweeps_total", outcome="incomplete") == 1)
+        bench.outlook.failures.clear()
+        bench.clock.advance(HOUR)
+        await replica.swept()
+
+
+async def test_a_storm_that_takes_the_place_of_a_failing_event_ends_its_trouble(bench: Bench) -> None:
+    scheduled(bench)
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.sweeps == 1 and replica.said() == ["InSync"])
+        bench.outlook.failures[ANNA] = CONCURRENCY
+        for failures in range(1, 4):
+            replica.sync.worker.submit(Task(ANNA, Kind.EVENT, "event-1"))
+            await until(lambda failures=failures: throttled(replica) == failures)  # type: ignore[misc]
+            bench.clock.advance(timedelta(seconds=10))
+        await until(lambda: replica.said()[-1] == "Throttled")
+        bench.outlook.failures.clear()
+        for number in range(STORM):
+            replica.sync.worker.submit(Task(ANNA, Kind.EVENT, f"lunch-{number}"))
+        await until(lambda: replica.said()[-1] == "InSync")
+
+
+async def test_how_much_is_parked_is_told_by_the_clock_and_not_by_the_next_task(bench: Bench) -> None:
+    scheduled(bench)
+    async with Replica(bench).running() as replica:
+        await until(lambda: replica.sweeps == 1)
+        bench.outlook.failures["event-1"] = Rejected("HTTP 400", operation="graph.events.get")
+        replica.sync.worker.submit(Task(ANNA, Kind.EVENT, "event-1"))
+        await until(lambda: replica.sample("parked") == 1)
+        bench.clock.advance(DAY)
+        assert replica.sample("parked") == 0
 
 
 async def test_a_poison_event_is_parked_and_shown_until_a_sweep_gets_past_it(bench: Bench) -> None:

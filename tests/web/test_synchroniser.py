@@ -1,13 +1,14 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from outlook_addin_core.clients.errors import Throttled
+from outlook_addin_core.clients.errors import Rejected, Throttled
 from outlook_addin_core.domain.conversations import Marker, Participant
 from outlook_addin_core.domain.links import SourceId
 from outlook_addin_web.dirty_queue import STORM
 from outlook_addin_web.tasks import Kind, Task
-from web.fakes import ANNA, BEN, GRACE, START, TOMORROW, Bench, uuid
+from web.fakes import ANNA, BEN, GRACE, START, TOMORROW, Bench, FakePerson, uuid
 
 HOUR = timedelta(hours=1)
 
@@ -31,6 +32,15 @@ async def test_a_renamed_and_moved_event_renames_and_moves_its_conversation(benc
     assert (bench.conversation.topic, bench.conversation.scheduled) == ("Mortgage", TOMORROW + HOUR)
 
 
+async def test_a_subject_that_unblu_rejects_does_not_keep_the_conversation_from_moving(bench: Bench) -> None:
+    await scheduled(bench)
+    bench.outlook.put(ANNA, "event", subject="Mortgage", start=TOMORROW + HOUR)
+    bench.unblu.rejected = "Mortgage"
+    with pytest.raises(Rejected):
+        await bench.notified("event")
+    assert (bench.conversation.topic, bench.conversation.scheduled) == ("Portfolio review", TOMORROW + HOUR)
+
+
 async def test_an_event_that_changes_while_it_is_worked_on_is_decided_about_again(bench: Bench) -> None:
     await scheduled(bench)
     bench.outlook.put(ANNA, "event", subject="First")
@@ -51,6 +61,24 @@ async def test_a_deleted_event_deletes_its_conversation_after_the_grace_period(b
     await bench.passed(GRACE - timedelta(seconds=1))
     assert "conversation-1" in bench.unblu.conversations
     await bench.passed(timedelta(seconds=1))
+    assert bench.unblu.conversations == {}
+
+
+async def test_a_slow_answer_during_the_first_look_does_not_spoil_the_second(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    bench.clock.advance(HOUR)
+
+    async def answers_slowly() -> FakePerson:
+        bench.clock.advance(timedelta(seconds=2))
+        return FakePerson(is_admin=True)
+
+    monkeypatch.setattr(bench.unblu, "current_person", answers_slowly)
+    await bench.notified("event", deleted=True)
+    for _ in range(GRACE // timedelta(seconds=1)):
+        await bench.passed(timedelta(seconds=1))
     assert bench.unblu.conversations == {}
 
 
@@ -129,6 +157,62 @@ async def test_a_conversation_that_a_guest_joined_in_the_meantime_is_kept(bench:
     await bench.passed(GRACE)
     assert "conversation-1" in bench.unblu.conversations
     assert bench.decided("keep", "NotAlone") == 1
+
+
+async def test_an_event_that_is_restored_while_the_calendars_are_searched_keeps_its_conversation(
+    bench: Bench,
+) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+    bench.outlook.after_search = lambda: void(bench.outlook.put(ANNA, "event"))
+    await bench.passed(GRACE)
+    assert "conversation-1" in bench.unblu.conversations
+
+
+async def test_a_conversation_that_was_given_to_another_event_in_the_meantime_is_kept(bench: Bench) -> None:
+    """Another replica has seen the heir, after this one has searched the calendars."""
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+
+    def inherited() -> None:
+        bench.outlook.put(ANNA, "heir")
+        bench.unblu.put(ANNA, 1, marker=Marker("heir", START))
+
+    bench.unblu.before_read = inherited
+    await bench.passed(GRACE)
+    await bench.passed(3 * GRACE)
+    assert bench.conversation.marker == Marker("heir", START)
+
+
+@pytest.mark.parametrize(
+    "change", [{"marker": Marker("heir", START)}, {"topic": "Renamed"}, {"scheduled": TOMORROW + HOUR}]
+)
+async def test_what_another_replica_has_changed_shows_that_the_event_was_not_gone_all_the_time(
+    bench: Bench, change: dict[str, Any]
+) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+    bench.clock.advance(GRACE - timedelta(seconds=1))
+    bench.unblu.put(ANNA, 1, **change)
+    await bench.passed(timedelta(seconds=1))
+    assert "conversation-1" in bench.unblu.conversations
+    await bench.passed(GRACE)
+    assert bench.unblu.conversations == {}
+
+
+async def test_a_mailbox_where_much_is_deleted_still_loses_the_conversations_of_deleted_events(
+    bench: Bench,
+) -> None:
+    await scheduled(bench)
+    bench.outlook.remove(ANNA, "event")
+    await bench.notified("event", deleted=True)
+    for number in range(10):
+        await bench.passed(GRACE / 10)
+        await bench.notified(f"lunch-{number}", deleted=True)
+    assert bench.unblu.conversations == {}
 
 
 async def test_an_unknown_deleted_id_has_the_open_conversations_of_the_mailbox_looked_at(

@@ -19,13 +19,13 @@ from outlook_addin_core.clients.errors import (
 )
 from outlook_addin_core.domain.clock import SystemClock
 from outlook_addin_core.domain.mailbox import Mailbox
-from outlook_addin_web.backoff import BackOff
-from outlook_addin_web.dirty_queue import DirtyQueue
+from outlook_addin_web.backoff import LONGEST, BackOff
+from outlook_addin_web.dirty_queue import STORM, DirtyQueue
 from outlook_addin_web.metrics import Metrics
 from outlook_addin_web.tasks import Kind, Task
 from outlook_addin_web.verdicts import Verdict, Verdicts
 from outlook_addin_web.worker import Worker
-from web.fakes import ANNA, BEN, CARL, TENANT, FakeClock
+from web.fakes import ANNA, BEN, BRANCH, CARL, TENANT, FakeClock
 from web.polling import until
 
 
@@ -242,6 +242,49 @@ async def test_a_tenant_whose_failing_change_was_given_up_is_swept_again() -> No
         await until(lambda: office.counted("parked") == 1)
     assert office.said[0][1].reason == "GraphUnavailable"
     assert office.worker.trouble(TENANT) is None
+
+
+@pytest.mark.parametrize("verb", ["rename", "move", "mark", "delete"])
+async def test_a_conversation_that_unblu_fails_at_keeps_no_other_waiting(verb: str) -> None:
+    """That the same task could search before shows that Unblu itself is well."""
+    clock = FakeClock()
+    office = Office(clock=clock)
+    office.doer.failures["a"] = [ServerError("HTTP 500", operation=f"unblu.conversations.{verb}")] * 5
+    async with office.open():
+        office.submit("a")
+        for number in range(1, 5):
+            await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
+            assert office.worker.trouble(TENANT) is None
+            office.submit(f"a{number}")
+            office.submit(f"c{number}", CARL)
+            await until(lambda number=number: {f"a{number}", f"c{number}"} <= {*office.doer.done})  # type: ignore[misc]
+            clock.advance(timedelta(minutes=5))
+            office.submit("tick", BEN)
+        await until(lambda: office.counted("parked") == 1)
+
+
+async def test_trouble_that_nobody_is_left_to_see_the_end_of_is_over_by_itself() -> None:
+    """A storm takes the place of the only event that Unblu has failed, and its mailbox vanishes."""
+    clock = FakeClock()
+    office = Office(capacity=2 * STORM, clock=clock)
+    down = ServerError("HTTP 503", operation="unblu.conversations.read")
+    office.doer.failures["a"] = [down, down, down]
+    office.doer.failures[""] = [NotFound("HTTP 404", operation="graph.x", code="ErrorInvalidUser")]
+    async with office.open():
+        office.submit("a")
+        for number, seconds in enumerate((1, 2), start=1):
+            await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
+            clock.advance(timedelta(seconds=seconds))
+            office.submit("c", CARL)
+        await until(lambda: office.worker.trouble(BRANCH) is not None)
+        for number in range(STORM):
+            office.submit(f"a{number}")
+        clock.advance(timedelta(seconds=4))
+        office.submit("c2", CARL)
+        await until(lambda: any(each.kind is Kind.MAILBOX for each in office.ended_tasks))
+        assert office.worker.trouble(BRANCH) is not None
+        clock.advance(2 * LONGEST)
+        assert office.worker.trouble(BRANCH) is None
 
 
 async def test_how_long_a_change_took_is_measured_from_its_notification() -> None:

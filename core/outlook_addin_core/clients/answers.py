@@ -18,10 +18,12 @@ from outlook_addin_core.clients.errors import (
     ServerError,
     Throttled,
     Unauthorized,
+    redact,
 )
 
 BANDWIDTH_EXCEEDED: Final = 509
 """Graph's other way of saying 429 (learn.microsoft.com/graph/errors)."""
+LONGEST_WAIT: Final = timedelta(days=1)
 
 _BY_STATUS: Mapping[int, type[ClientError]] = {
     HTTPStatus.UNAUTHORIZED: Unauthorized,
@@ -36,12 +38,13 @@ _BY_STATUS: Mapping[int, type[ClientError]] = {
 def failure(response: httpx2.Response, operation: str) -> ClientError:
     """Return the error that an answer other than 2xx stands for; its text is meant for logs."""
     problem = _read(response)
+    code = redact(problem.code) if problem.code else None
     retry_after = parse_retry_after(response.headers)
     kind = _kind(response.status_code, retry_after)
     error = kind(
-        f"HTTP {response.status_code} {problem.code or ''}".rstrip(),
+        f"HTTP {response.status_code} {code or ''}".rstrip(),
         operation=operation,
-        code=problem.code,
+        code=code,
         excerpt=problem.message,
     )
     error.retry_after = retry_after
@@ -51,16 +54,17 @@ def failure(response: httpx2.Response, operation: str) -> ClientError:
 def parse_retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """Return how long an answer asks to wait (RFC 9110 10.2.3, in seconds or until a date), if it does.
 
-    A date is compared with the answer's own ``Date``, so that clocks need not agree.
+    A date is compared with the answer's own ``Date``, so that clocks need not agree. Nobody is left alone for
+    longer than a day.
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text), 86_400))
+        return timedelta(seconds=min(int(text), LONGEST_WAIT.total_seconds()))
     until = _http_date(text)
     if until is None:
         return None
     now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
-    return max(until - now, timedelta())
+    return min(max(until - now, timedelta()), LONGEST_WAIT)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,9 @@ class Graph:
             it.
         """
         url: str | None = path
+        read: set[str] = set()
         while url is not None:
+            read.add(url)
             response = await self.send("GET", url, operation=operation, params=params)
             page = read_object(response, operation)
             items = page.get("value")
@@ -78,8 +80,8 @@ class Graph:
             for item in items:
                 yield item
             following = self._next(page, operation)
-            if following == url:
-                raise ServerError("the next page is the same page", operation=operation)
+            if following in read:
+                raise ServerError("the next page was read already", operation=operation)
             url, params = following, None
 
     def _next(self, page: Mapping[str, Any], operation: str) -> str | None:

@@ -22,6 +22,11 @@ _NOT_ENDED: Final = {
     "field": "STATE",
     "operator": {"$_type": "NotEqualsConversationStateOperator", "type": "NOT_EQUALS", "value": "ENDED"},
 }
+_OLDEST_FIRST: Final = [
+    {"$_type": "ConversationOrderBy", "field": field, "order": "ASCENDING"}
+    for field in ("CREATION_TIMESTAMP", "ID")
+]
+"""The same on every page, with what is new at the end."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +128,13 @@ class Unblu:
     async def _search(self, *filters: Mapping[str, Any]) -> AsyncIterator[Conversation]:
         operation, offset = "unblu.conversations.search", 0
         while True:
-            query = {"searchFilters": list(filters), "offset": offset, "limit": PAGE_SIZE}
-            body = {"$_type": "ConversationQuery", **query}
+            body = {
+                "$_type": "ConversationQuery",
+                "searchFilters": list(filters),
+                "orderBy": _OLDEST_FIRST,
+                "offset": offset,
+                "limit": PAGE_SIZE,
+            }
             page = await self._object("POST", "/conversations/search", operation, body, _WITH_METADATA)
             items = page.get("items")
             if not isinstance(items, list):

@@ -110,7 +110,8 @@ class Facts:
             return None
         if not self.event.is_series:
             return self.event
-        return next_occurrence(self.event, self.series, self.now) if self.series else None
+        link = self.conversation.link if self.conversation else None
+        return next_occurrence(self.event, self.series, self.now, link) if self.series else None
 
     def with_heir(self) -> "Facts":
         """Put the one event in the place of an absent one that has doubtless taken it."""

@@ -7,6 +7,7 @@ in, so that 10:00 stays 10:00 when clocks change; nothing is computed here from 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from outlook_addin_core.domain.events import Event
 
@@ -26,11 +27,18 @@ class Series:
     cancelled: frozenset[str] = frozenset()
 
 
-def next_occurrence(master: Event, series: Series, now: datetime) -> Event | None:
+def next_occurrence(master: Event, series: Series, now: datetime, link: UUID | None = None) -> Event | None:
     """Return the occurrence that the series' conversation is for: the one going on, or the next.
 
     Cancelled occurrences do not count, nor do those that were scheduled by themselves: they have a
     conversation of their own.
+
+    Args:
+        master: The series.
+        series: What is around now in it.
+        now: The moment.
+        link: That of the series' conversation, if there is one: changed occurrences may still carry it when
+            the series has lost its own.
     """
     coming = [
         each
@@ -39,7 +47,7 @@ def next_occurrence(master: Event, series: Series, now: datetime) -> Event | Non
         and (each.end or each.start) > now
         and not each.is_cancelled
         and each.occurrence_id not in series.cancelled
-        and not _is_by_itself(each, master)
+        and (each.link == link or not _is_by_itself(each, master))
     ]
     return min(coming, key=lambda each: (each.start or _END_OF_TIME, each.id), default=None)
 
