@@ -84,9 +84,19 @@ async def test_a_mailbox_that_nobody_needs_is_retired(
         assert mill.body["metadata"]["finalizers"] == []
 
 
-def test_a_moment_that_nobody_can_read_retires_nothing() -> None:
-    assert last_needed("soon") is None
-    assert last_needed(None) is None
+@pytest.mark.parametrize("text", ["soon", None, "9999-12-31", "9999-12-31T23:59:59-01:00"])
+def test_a_moment_that_nobody_can_read_or_live_to_see_retires_nothing(text: str | None) -> None:
+    assert last_needed(text) is None
+
+
+async def test_a_mailbox_that_is_needed_for_ever_is_renewed(mill: Mill) -> None:
+    await mill.run()
+    mill.body["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "outlook-addin-web"}
+    annotate(mill, "last-needed", "9999-12-30")
+    mill.clock.turn(minutes=24)
+    await mill.run()
+    [live] = mill.live
+    assert live.expiration == mill.clock.now() + timedelta(minutes=45)
 
 
 async def test_a_deletion_removes_the_graph_subscription_and_then_the_finalizer(mill: Mill) -> None:
