@@ -135,6 +135,15 @@ async def test_errors_hold_no_tokens_addresses_or_long_texts() -> None:
     assert len(caught.value.excerpt) == 256
 
 
+@pytest.mark.parametrize("code", ["Long" * 20_000, "for anna@bank.example", f"because {TOKEN}"])
+async def test_a_code_is_short_and_says_nothing_about_a_person(code: str) -> None:
+    with pytest.raises(errors.Denied) as caught:
+        await ask(httpx2.Response(403, json={"error": {"code": code, "message": "no"}}))
+    shown = f"{caught.value} {caught.value.code}"
+    assert len(caught.value.code or "") <= 64
+    assert not any(secret in shown for secret in ("anna", "bank.example", TOKEN))
+
+
 def test_an_excerpt_is_one_line() -> None:
     assert errors.redact("AADSTS1: no.\r\nTrace ID: 2\n") == "AADSTS1: no. Trace ID: 2"
 
@@ -152,6 +161,8 @@ def test_an_excerpt_is_never_longer_than_256_characters(text: str) -> None:
         (format_datetime(NOW + timedelta(seconds=90), usegmt=True), timedelta(seconds=90)),
         (format_datetime(NOW - timedelta(seconds=90), usegmt=True), timedelta()),
         ("99999999999999999999", timedelta(days=1)),
+        ("9" * 5000, timedelta(days=1)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", timedelta(days=1)),
         ("", None),
         ("-1", None),
         ("soon", None),

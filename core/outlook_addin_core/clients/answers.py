@@ -18,10 +18,15 @@ from outlook_addin_core.clients.errors import (
     ServerError,
     Throttled,
     Unauthorized,
+    redact,
 )
+from outlook_addin_core.domain.renewal import LONGEST_PAUSE
 
 BANDWIDTH_EXCEEDED: Final = 509
 """Graph's other way of saying 429 (learn.microsoft.com/graph/errors)."""
+
+CODE_LENGTH: Final = 64
+"""Codes are words; what is longer is cut, because they stand in conditions."""
 
 _BY_STATUS: Mapping[int, type[ClientError]] = {
     HTTPStatus.UNAUTHORIZED: Unauthorized,
@@ -51,16 +56,17 @@ def failure(response: httpx2.Response, operation: str) -> ClientError:
 def parse_retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """Return how long an answer asks to wait (RFC 9110 10.2.3, in seconds or until a date), if it does.
 
-    A date is compared with the answer's own ``Date``, so that clocks need not agree.
+    A date is compared with the answer's own ``Date``, so that clocks need not agree. A day is the longest that
+    is believed.
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text), 86_400))
+        return min(timedelta(seconds=int(text[:9])), LONGEST_PAUSE)
     until = _http_date(text)
     if until is None:
         return None
     now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
-    return max(until - now, timedelta())
+    return min(max(until - now, timedelta()), LONGEST_PAUSE)
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,15 @@ def _read(response: httpx2.Response) -> _Problem:
         return _Problem(None, response.text)
     error = body.get("error")
     if isinstance(error, dict):
-        return _Problem(_text(error.get("code")), _text(error.get("message")) or "")
+        return _Problem(_code(error.get("code")), _text(error.get("message")) or "")
     if error is not None:
-        return _Problem(_text(error), _text(body.get("error_description")) or "")
-    return _Problem(_text(body.get("statusDescription")), _text(body.get("errorMessage")) or "")
+        return _Problem(_code(error), _text(body.get("error_description")) or "")
+    return _Problem(_code(body.get("statusDescription")), _text(body.get("errorMessage")) or "")
+
+
+def _code(value: Any) -> str | None:
+    text = _text(value)
+    return redact(text)[:CODE_LENGTH] if text else None
 
 
 def _text(value: Any) -> str | None:

@@ -43,6 +43,21 @@ GATEWAY_OPERATION: Final = "gateway.token"
 SPARE: Final = timedelta(seconds=60)
 """A token is not used in the last minute of its life: it has to outlast the request that carries it."""
 
+_OAUTH_ERRORS: Final = frozenset(
+    {
+        "interaction_required",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_resource",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
+
 logging.getLogger("msal.oauth2cli").setLevel(logging.CRITICAL)  # it logs whole answers, which may hold tokens
 
 
@@ -123,7 +138,7 @@ class TokenSource:
             message = "Entra gave no answer that can be used"
             raise ServerError(message, operation=OPERATION, excerpt=str(error)) from error
         if answer.get("token_source") != "cache":
-            self._observe(OPERATION, str(answer.get("error") or "200"))
+            self._observe(OPERATION, _outcome(answer))
         return answer
 
     def _get_application(self) -> msal.ConfidentialClientApplication:
@@ -240,6 +255,14 @@ class GatewayTokenSource:
             raise ServerError("the answer holds no token", operation=GATEWAY_OPERATION)
         self._token = token
         self._expires = asked + _lifetime(answer.get("expires_in")) - SPARE.total_seconds()
+
+
+def _outcome(answer: Mapping[str, Any]) -> str:
+    """Return what is counted: a word of OAuth's own, and nothing else that somebody may have put there."""
+    error = answer.get("error")
+    if not error:
+        return "200"
+    return error if error in _OAUTH_ERRORS else "error"
 
 
 def _gateway_refusal(error: ClientError) -> ClientError:
