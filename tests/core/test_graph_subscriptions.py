@@ -187,6 +187,7 @@ async def test_an_endpoint_that_failed_its_validation_is_a_rejection(
         {"id": "x"},
         {"expirationDateTime": "2026-11-22T10:00:00Z"},
         {"id": "x", "expirationDateTime": "2026-11-22T10:00:00"},
+        {"id": "x", "expirationDateTime": "9999-12-31T23:59:59-01:00"},
     ],
 )
 async def test_a_subscription_that_cannot_be_read_is_an_error(

@@ -56,8 +56,8 @@ def failure(response: httpx2.Response, operation: str) -> ClientError:
 def parse_retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """Return how long an answer asks to wait (RFC 9110 10.2.3, in seconds or until a date), if it does.
 
-    A date is compared with the answer's own ``Date``, so that clocks need not agree. A day is the longest that
-    is believed.
+    A date is compared with the answer's own ``Date``, so that clocks need not agree. More than a day is not
+    believed.
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():

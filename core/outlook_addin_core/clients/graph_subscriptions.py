@@ -135,7 +135,7 @@ def _path(subscription_id: str) -> str:
 def _read(json: Mapping[str, Any], operation: str) -> Subscription:
     try:
         return Subscription.from_graph(json)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ServerError(str(error), operation=operation) from error
 
 

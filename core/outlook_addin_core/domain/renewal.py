@@ -23,6 +23,7 @@ LONGEST_DELAY: Final = timedelta(hours=1)
 LONGEST_PAUSE: Final = timedelta(days=1)
 """No pause is longer, not even one that a service asks for."""
 
+_LONGEST_GRANTED = timedelta(days=7)
 _SECOND = timedelta(seconds=1)
 _JITTER = 0.1
 
@@ -37,9 +38,10 @@ def renewal_time(granted_at: datetime, expiration: datetime, limit: timedelta | 
 
     That is half of the granted lifetime after it was granted, or the limit if that is shorter, less up to a
     tenth of this span. How much less depends on the object's uid alone: many objects made in one minute
-    spread out, and one object's time never wavers.
+    spread out, and one object's time never wavers. What is granted beyond seven days is not
+    relied on.
     """
-    span = (expiration - granted_at) / 2
+    span = min(expiration - granted_at, _LONGEST_GRANTED) / 2
     if limit is not None:
         span = min(span, limit)
     return _floor(granted_at + span - span * (_JITTER * _fraction(uid)))

@@ -111,7 +111,7 @@ class SubscriptionReconciler:
             if await self._cluster.set_finalizers(observed.body, finalizers) is None:
                 return None
         try:
-            found = await self._call(observed, decision.action)
+            found = _alive(await self._call(observed, decision.action), self._clock.now())
         except PostponedError:
             return self._clock.now() + timedelta(seconds=POSTPONED)
         except (ClientError, ClaimedElsewhereError, LostError, ssl.SSLError) as error:
@@ -249,6 +249,13 @@ class SubscriptionReconciler:
 
     def _count(self, outcome: str) -> None:
         self._metrics.renewals.labels(outcome).inc()
+
+
+def _alive(found: Subscription, now: datetime) -> Subscription:
+    """Refuse one that has ended already: it would be renewed again at once, for ever."""
+    if found.expiration <= now:
+        raise ServerError("the subscription has ended already", operation="graph.subscriptions")
+    return found
 
 
 def _addin_key(observed: Observed) -> Key:
