@@ -1,4 +1,5 @@
 import contextlib
+import os
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -187,3 +188,15 @@ def test_a_bundle_is_trusted_in_addition(tmp_path: Path, authority_pem: bytes) -
     assert both.cert_store_stats()["x509_ca"] == system.cert_store_stats()["x509_ca"] + 1
     assert both.verify_mode is ssl.CERT_REQUIRED
     assert both.check_hostname
+
+
+def test_hundreds_of_tenants_share_what_they_trust(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.crt"
+    authorities = [ssl.DER_cert_to_PEM_cert(each) for each in trust(None).get_ca_certs(binary_form=True)[:2]]
+    bundle.write_text(authorities[0])
+    first = trust(bundle)
+    assert trust(bundle) is first
+    assert trust(None) is not first
+    bundle.write_text("".join(authorities))
+    os.utime(bundle, ns=(1, 1))
+    assert trust(bundle) is not first
