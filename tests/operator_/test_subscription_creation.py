@@ -1,8 +1,10 @@
 """How a mailbox gets its Graph subscription, and what is said when it does not."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -204,3 +206,25 @@ async def test_an_expiration_that_makes_no_sense_leads_to_no_storm(
     assert due >= mill.clock.now() + timedelta(seconds=10)
     assert due <= mill.clock.now() + timedelta(days=7)
     assert mill.status["observedGeneration"] == 1
+
+
+async def test_a_url_that_graph_spells_otherwise_is_the_same_place(
+    mill: Mill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(mill)["deploymentUrl"] = settings(mill)["deploymentUrl"].replace("addin.", "AddIn.")
+    real = Graph.from_graph
+
+    def spell(json: Mapping[str, Any]) -> Graph:
+        found = real(json)
+        return replace(found, notification_url=found.notification_url.replace("AddIn.", "addin."))
+
+    monkeypatch.setattr(Graph, "from_graph", spell)
+    await mill.run()
+    [live] = mill.live
+    for _ in range(3):
+        mill.clock.turn(minutes=12)
+        await mill.run()
+    assert [each.id for each in mill.live] == [live.id]
+    mill.body["status"] = {}
+    await mill.run()
+    assert [each.id for each in mill.live] == [live.id]

@@ -196,7 +196,7 @@ class Seat:
             existing = await self._search()
         if existing is None or not is_ours(existing, self.addin.installation):
             raise ClaimedElsewhereError
-        if existing.notification_url != self.notification_url:
+        if not existing.notifies(self.notification_url):
             return await self.move(existing.id)
         return await self.renew(existing.id)
 
@@ -256,5 +256,8 @@ def orphaned_url(notification_url: str) -> str:
 
 
 def _parameter(found: Subscription, name: str) -> str | None:
-    values = parse_qs(urlsplit(found.notification_url).query).get(name)
+    try:
+        values = parse_qs(urlsplit(found.notification_url).query).get(name)
+    except ValueError:
+        return None  # not a URL of ours
     return values[0] if values else None
