@@ -167,11 +167,10 @@ def test_the_metrics_have_a_bounded_label_and_the_first_expiry(inventory: Invent
 def ended(**changes: Any) -> dict[str, Any]:
     """A subscription that had been made and is gone at Graph."""
     body = subscription("a", ready=False)
-    status = {"observedGeneration": 1, "lastRenewalTime": "2026-10-28T00:00:00Z"}
-    status["conditions"] = body["status"]["conditions"]
-    body["status"] = status
+    conditions = body["status"]["conditions"]
+    body["status"] = {"lastRenewalTime": "2026-10-28T00:00:00Z", "conditions": conditions}
     body["spec"] |= changes.pop("spec", {})
-    status["conditions"][0] |= changes
+    conditions[0] |= changes
     return body
 
 

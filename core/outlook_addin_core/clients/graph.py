@@ -69,7 +69,9 @@ class Graph:
             it.
         """
         url: str | None = path
+        seen = set()
         while url is not None:
+            seen.add(url)
             response = await self.send("GET", url, operation=operation, params=params)
             page = read_object(response, operation)
             items = page.get("value")
@@ -78,8 +80,8 @@ class Graph:
             for item in items:
                 yield item
             following = self._next(page, operation)
-            if following == url:
-                raise ServerError("the next page is the same page", operation=operation)
+            if following in seen:
+                raise ServerError("the next page was there before", operation=operation)
             url, params = following, None
 
     def _next(self, page: Mapping[str, Any], operation: str) -> str | None:

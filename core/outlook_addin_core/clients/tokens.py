@@ -96,21 +96,28 @@ class TokenSource:
         self._observe = observe
         self._application: msal.ConfidentialClientApplication | None = None
         self._turn = asyncio.Lock()
+        self._failures = 0
+        self._failure: ClientError | None = None
         self._stale = False
 
     async def token(self) -> str:
-        """Return a token that is valid now.
+        """Return a token that is valid now. Who waits while another's attempt fails has failed with it.
 
         Raises:
             CredentialsRefused: Entra does not accept the app or its secret; ``remedy`` says what to do.
             ClientError: Entra could not be reached or failed.
         """
+        before = self._failures
         async with self._turn:
-            answer = await asyncio.to_thread(self._acquire)
-        token = answer.get("access_token")
-        if isinstance(token, str):
+            if self._failure is not None and self._failures != before:
+                raise self._failure
+            try:
+                token = _token_in(await asyncio.to_thread(self._acquire))
+            except ClientError as error:
+                self._failures, self._failure = self._failures + 1, error
+                raise
+            self._failure = None
             return token
-        raise refusal(answer, OPERATION)
 
     def forget(self) -> None:
         """Ask Entra anew next time: the token was refused before its time."""
@@ -255,6 +262,13 @@ class GatewayTokenSource:
             raise ServerError("the answer holds no token", operation=GATEWAY_OPERATION)
         self._token = token
         self._expires = asked + _lifetime(answer.get("expires_in")) - SPARE.total_seconds()
+
+
+def _token_in(answer: Mapping[str, Any]) -> str:
+    token = answer.get("access_token")
+    if isinstance(token, str):
+        return token
+    raise refusal(answer, OPERATION)
 
 
 def _outcome(answer: Mapping[str, Any]) -> str:
