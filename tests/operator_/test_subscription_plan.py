@@ -255,6 +255,13 @@ def sync_with(**settings: str) -> dict[str, Any]:
     return {"enabled": True, "authGateway": {"clientId": "gateway"}, **settings}
 
 
+@pytest.mark.parametrize("waits", [observe(web_available=False), observe(credentials=NO_SECRET)])
+def test_what_the_outlook_addin_wakes_is_hardly_looked_at_meanwhile(waits: Observed) -> None:
+    again = decide(waits, NOW).next_time
+    assert again is not None
+    assert again - NOW >= timedelta(minutes=10)  # 50,000 that wait are fewer than a hundred looks a second
+
+
 def test_a_shorter_limit_moves_the_renewal_time() -> None:
     limited = replace(observe(live()), addin=addin(syncServer=sync_with(subscriptionRenewalLimit="36h")))
     assert status.settled(limited, NOW)["renewalTime"] < status.settled(observe(live()), NOW)["renewalTime"]

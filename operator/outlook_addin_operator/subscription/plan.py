@@ -4,7 +4,7 @@ First come reasons why there must be no Graph subscription, of which the first c
 that exists is in place, asked for or due; then whether a new one can be made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Final
@@ -30,6 +30,9 @@ RETENTION: Final = "720h"
 """How long an idle mailbox stays subscribed unless spec.syncServer.idleSubscriptionRetention says."""
 
 LOOK_AGAIN: Final = timedelta(minutes=1)
+LOOK_ANYWAY: Final = timedelta(minutes=10)
+"""When to look again at what is woken as soon as its OutlookAddin finds what it waits for."""
+
 CLEANUP_PATIENCE: Final = timedelta(minutes=5)
 CLEANUP_PATIENCE_WITHOUT_CREDENTIALS: Final = timedelta(minutes=1)
 
@@ -191,7 +194,7 @@ def _creation(observed: Observed, now: datetime) -> Decision:
 
 def _web_server_awaited(now: datetime) -> Decision:
     message = "Graph calls the web server while it makes a subscription; waiting until it is available."
-    return Decision(Action.WAIT, "WaitingForWebServer", message, now + LOOK_AGAIN)
+    return Decision(Action.WAIT, "WaitingForWebServer", message, now + LOOK_ANYWAY)
 
 
 def _with_credentials(observed: Observed, decision: Decision, now: datetime) -> Decision:
@@ -200,9 +203,9 @@ def _with_credentials(observed: Observed, decision: Decision, now: datetime) -> 
         return decision
     problem = observed.credentials.problem if observed.credentials else None
     if problem is not None:
-        return Decision(Action.WAIT, problem.reason, problem.message, now + LOOK_AGAIN)
+        return Decision(Action.WAIT, problem.reason, problem.message, now + LOOK_ANYWAY)
     if observed.credentials is None or observed.credentials.webhook_key is None:
-        return _web_server_awaited(now)
+        return replace(_web_server_awaited(now), next_time=now + LOOK_AGAIN)
     return decision
 
 
