@@ -12,6 +12,7 @@ from outlook_addin_core.domain.clock import Clock
 from outlook_addin_operator.inventory import Inventory, SubscriptionEntry
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key, key_of
 from outlook_addin_operator.schedule import Schedule
+from outlook_addin_operator.status import find, is_true
 from outlook_addin_operator.subscription.due import due_time
 
 COUNT_PAUSE: Final = timedelta(seconds=30)
@@ -54,7 +55,8 @@ class Agenda:
             affected = self._inventory.drop_addin(key)
             self.wake_subscriptions(key, lambda _entry: True)
         else:
-            affected = self._inventory.put_addin(key, body["spec"]["clientId"].lower())
+            client_id = body["spec"]["clientId"].lower()
+            affected = self._inventory.put_addin(key, client_id, failing=_needs_a_person(body))
             self.wake(key)
         for other in affected:
             self.wake(other)
@@ -145,3 +147,11 @@ class Agenda:
     def _recount(self, entry: SubscriptionEntry | None) -> None:
         if entry is not None:
             self._wake(entry.addin, self._clock.now() + COUNT_PAUSE)
+
+
+def _needs_a_person(addin: Mapping[str, Any]) -> bool:
+    """Tell whether an OutlookAddin is stalled, or its credentials are missing or refused."""
+    conditions = (addin.get("status") or {}).get("conditions") or ()
+    credentials = find(conditions, "CredentialsValid")
+    refused = credentials is not None and credentials["status"] == "False"
+    return refused or is_true(addin, "Stalled")

@@ -93,6 +93,12 @@ class CredentialsReader:
         self._cluster = cluster
         self._clock = clock
         self._read: dict[tuple[str, str, str], tuple[float, Object | None]] = {}
+        self._complete: dict[str, Credentials] = {}
+
+    async def read_to_clean_up(self, view: AddinView) -> Credentials:
+        """Return the credentials of an add-in; those of before if its Secrets went together with it."""
+        found = await self.read(view)
+        return found if found.problem is None else self._complete.get(view.owner.uid, found)
 
     async def read(self, view: AddinView, *, fresh: bool = False) -> Credentials:
         """Return the credentials of an add-in.
@@ -111,9 +117,16 @@ class CredentialsReader:
         )
         certificate = await self._certificate(view, secret)
         found = interpret(view, secret, own, bundle, certificate)
-        if view.credentials_type is not CredentialsType.WORKLOAD_IDENTITY:
-            return found
-        return replace(found, federated=partial(self._federated, namespace, view.owner.name))
+        if view.credentials_type is CredentialsType.WORKLOAD_IDENTITY:
+            found = replace(found, federated=partial(self._federated, namespace, view.owner.name))
+        if found.problem is None:
+            self._keep(view, found)
+        return found
+
+    def _keep(self, view: AddinView, found: Credentials) -> None:
+        if len(self._complete) >= _MOST:
+            self._complete.clear()
+        self._complete[view.owner.uid] = found
 
     async def _certificate(self, view: AddinView, secret: Object | None) -> Object | None:
         """Return the Secret with the certificate: the same one unless the spec names another."""

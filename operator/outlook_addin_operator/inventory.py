@@ -4,16 +4,19 @@ It only ever speeds up or groups; what is written follows from objects that were
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from sys import intern
-from typing import Any
+from typing import Any, Final
 
 from outlook_addin_core.domain.mailbox import age_of
 from outlook_addin_operator.keys import ADDIN, Key, is_deleting, key_of
-from outlook_addin_operator.status import find, is_true, parse_time
+from outlook_addin_operator.status import find, parse_time
+
+UNWANTED: Final = frozenset({"AddinNotFound", "Duplicate", "SyncDisabled", "TenantNotAllowed"})
+"""Reasons for which there must be no Graph subscription."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,12 @@ class SubscriptionEntry:
     Args:
         mailbox: Tenant and user.
         age: Sorts older objects first.
+        reason: Of its condition Ready; while it is ready and a renewal fails, why that fails.
         notification_url: Where its Graph subscription sends notifications; empty if it has none.
         key_id: Which webhook key that carries; empty if that is not known.
         refused: Whether Entra refused the credentials at the last attempt.
+        wanted: Whether there should be a Graph subscription.
+        made: Whether there ever was one.
     """
 
     key: Key
@@ -40,30 +46,46 @@ class SubscriptionEntry:
     deleting: bool
     key_id: str
     refused: bool
+    renewal: datetime | None
+    wanted: bool
+    made: bool
 
     @classmethod
     def of(cls, key: Key, body: Mapping[str, Any]) -> "SubscriptionEntry":
         """Take note of an object."""
         spec, status = body["spec"], body.get("status") or {}
-        ready = find(status.get("conditions") or (), "Ready")
-        credentials = find(status.get("conditions") or (), "CredentialsValid")
+        conditions = status.get("conditions") or ()
+        ready, overdue = find(conditions, "Ready"), find(conditions, "RenewalOverdue")
+        credentials = find(conditions, "CredentialsValid")
         is_ready = ready is not None and ready["status"] == "True"
+        is_overdue = overdue is not None and overdue["status"] == "True"
+        telling = overdue if is_ready and is_overdue else ready
+        reason = intern(telling["reason"]) if telling else "Unknown"
+        suspended, deleting = bool(spec.get("suspend")), is_deleting(body)
         return cls(
             key=key,
             addin=_addin_key(key.namespace, spec["addinRef"]["name"]),
             mailbox=(intern(spec["tenantId"]), spec["userId"]),
             age=age_of(body),
             ready=is_ready,
-            failing=not spec.get("suspend") and (not is_ready or is_true(body, "RenewalOverdue")),
-            reason=intern(ready["reason"]) if ready else "Unknown",
+            failing=not suspended and (not is_ready or is_overdue),
+            reason=reason,
             notification_url=intern(status.get("notificationUrl") or "")
             if status.get("subscriptionId")
             else "",
             expiration=parse_time(status.get("expirationTime")),
-            deleting=is_deleting(body),
+            deleting=deleting,
             key_id=intern(status.get("webhookKeyId") or ""),
             refused=credentials is not None and credentials["reason"] == "CredentialsRefused",
+            renewal=parse_time(status.get("renewalTime")),
+            wanted=not suspended and not deleting and reason not in UNWANTED,
+            made=bool(status.get("lastRenewalTime")),
         )
+
+    def expired(self, now: datetime) -> bool:
+        """Tell whether there was a Graph subscription, should be one, and is none."""
+        ended = self.made if self.expiration is None else self.expiration <= now
+        return self.wanted and ended
 
 
 @lru_cache(maxsize=1024)
@@ -81,6 +103,25 @@ class Counts:
     failing: int
 
 
+@dataclass(frozen=True)
+class Overview:
+    """Everything at a glance.
+
+    Args:
+        reasons: CalendarSubscriptions by what is to be said about them.
+        expired: How many have lost the Graph subscription that they should have.
+        earliest_expiration: When the first Graph subscription ends that should go on.
+        earliest_renewal: When the first one is due.
+        failing_addins: How many OutlookAddins wait for a person.
+    """
+
+    reasons: Mapping[str, int]
+    expired: int
+    earliest_expiration: datetime | None
+    earliest_renewal: datetime | None
+    failing_addins: int
+
+
 class Inventory:
     """All CalendarSubscriptions by their add-in, and the app registration of every OutlookAddin."""
 
@@ -89,6 +130,7 @@ class Inventory:
         self._addin_of: dict[Key, Key] = {}
         self._by_mailbox: dict[Key, dict[tuple[str, str], tuple[Key, ...]]] = {}
         self._clients: dict[Key, str] = {}
+        self._failing_addins: set[Key] = set()
 
     def put_subscription(self, body: Mapping[str, Any], kind: str) -> SubscriptionEntry:
         """Take note of a CalendarSubscription."""
@@ -152,20 +194,38 @@ class Inventory:
             len(entries), sum(entry.ready for entry in entries), sum(entry.failing for entry in entries)
         )
 
-    def reasons(self) -> Counter[str]:
-        """Count all CalendarSubscriptions by the reason of their Ready condition."""
-        return Counter(entry.reason for entry in self._all())
+    def overview(self, now: datetime) -> Overview:
+        """Sum up."""
+        reasons: Counter[str] = Counter()
+        expired, expirations, renewals = 0, [], []
+        for entries in self._subscriptions.values():
+            for entry in entries.values():
+                reasons[entry.reason] += 1
+                expired += entry.expired(now)
+                if entry.wanted and entry.expiration:
+                    expirations.append(entry.expiration)
+                if entry.wanted and entry.renewal:
+                    renewals.append(entry.renewal)
+        return Overview(
+            reasons,
+            expired,
+            earliest_expiration=min(expirations, default=None),
+            earliest_renewal=min(renewals, default=None),
+            failing_addins=len(self._failing_addins),
+        )
 
-    def earliest_expiration(self) -> datetime | None:
-        """Return when the first of the live Graph subscriptions ends."""
-        return min((entry.expiration for entry in self._all() if entry.expiration), default=None)
-
-    def put_addin(self, key: Key, client_id: str) -> list[Key]:
+    def put_addin(self, key: Key, client_id: str, *, failing: bool = False) -> list[Key]:
         """Take note of an OutlookAddin.
+
+        Args:
+            key: Its key.
+            client_id: Its app registration.
+            failing: Whether it waits for a person.
 
         Returns:
             Those who share an app registration with it, now or before the change.
         """
+        (self._failing_addins.add if failing else self._failing_addins.discard)(key)
         before = self._clients.get(key)
         self._clients[key] = client_id
         if before == client_id:
@@ -174,13 +234,10 @@ class Inventory:
 
     def drop_addin(self, key: Key) -> list[Key]:
         """Forget an OutlookAddin that is gone; returns those who shared its app registration."""
+        self._failing_addins.discard(key)
         client_id = self._clients.pop(key, None)
         return [other for other, its in self._clients.items() if its == client_id]
 
     def sharing(self, key: Key, client_id: str) -> list[Key]:
         """Return the other OutlookAddins with this app registration."""
         return sorted(other for other, its in self._clients.items() if other != key and its == client_id)
-
-    def _all(self) -> Iterator[SubscriptionEntry]:
-        for entries in self._subscriptions.values():
-            yield from entries.values()

@@ -141,6 +141,8 @@ async def while_leading(leadership: Leadership, work: Callable[[], Awaitable[Non
                 await asyncio.wait({task}, timeout=min(leadership.remaining, GLANCE))
                 if task.done():
                     return task.result()
+        except NotLeadingError:
+            pass  # the work was refused before we looked
         finally:
             task.cancel()
             await asyncio.wait({task})

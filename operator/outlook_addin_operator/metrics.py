@@ -1,10 +1,11 @@
 """A small, bounded set of metrics, served on a port of their own."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from outlook_addin_operator.inventory import Overview
 
 REASONS: Final = frozenset(
     {
@@ -15,7 +16,6 @@ REASONS: Final = frozenset(
         "ClaimedElsewhere",
         "CredentialsRefused",
         "Duplicate",
-        "Expired",
         "GraphError",
         "GraphUnreachable",
         "InvalidAddin",
@@ -35,7 +35,7 @@ REASONS: Final = frozenset(
         "WaitingForWebServer",
     }
 )
-"""The reasons of a CalendarSubscription's Ready condition: the bound of the label ``reason``."""
+"""What may be said about a CalendarSubscription: the bound of the label ``reason``."""
 
 
 class Metrics:
@@ -45,7 +45,7 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         self.subscriptions = Gauge(
             "outlook_addin_subscriptions",
-            "CalendarSubscriptions by the reason of their Ready condition.",
+            "CalendarSubscriptions by the reason of Ready, or of RenewalOverdue while a renewal fails.",
             ["reason"],
             registry=registry,
         )
@@ -63,7 +63,22 @@ class Metrics:
         )
         self.earliest_expiration = Gauge(
             "outlook_addin_earliest_expiration_timestamp_seconds",
-            "When the first of the Graph subscriptions ends; 0 if there is none.",
+            "When the first of the Graph subscriptions ends that should go on; 0 if there is none.",
+            registry=registry,
+        )
+        self.earliest_renewal = Gauge(
+            "outlook_addin_earliest_renewal_timestamp_seconds",
+            "When the first of the Graph subscriptions is due for renewal; 0 if there is none.",
+            registry=registry,
+        )
+        self.expired = Gauge(
+            "outlook_addin_expired_subscriptions",
+            "CalendarSubscriptions that had a Graph subscription, should have one, and have none.",
+            registry=registry,
+        )
+        self.failing_addins = Gauge(
+            "outlook_addin_failing_addins",
+            "OutlookAddins that are stalled, or whose credentials are missing or refused.",
             registry=registry,
         )
         self.reconcile_seconds = Histogram(
@@ -125,15 +140,18 @@ class Metrics:
         """Count one look at one object."""
         self.reconcile_seconds.labels(kind).observe(seconds)
 
-    def show(self, reasons: Mapping[str, int], earliest: datetime | None, depth: int) -> None:
+    def show(self, overview: Overview, depth: int) -> None:
         """Take over the present state."""
         counts = dict.fromkeys(REASONS, 0)
-        for reason, count in reasons.items():
+        for reason, count in overview.reasons.items():
             known = reason if reason in REASONS else "Unknown"
             counts[known] += count
         for reason, count in counts.items():
             self.subscriptions.labels(reason).set(count)
-        self.earliest_expiration.set(earliest.timestamp() if earliest else 0)
+        self.expired.set(overview.expired)
+        self.earliest_expiration.set(_timestamp(overview.earliest_expiration))
+        self.earliest_renewal.set(_timestamp(overview.earliest_renewal))
+        self.failing_addins.set(overview.failing_addins)
         self.queue_depth.set(depth)
 
     def show_process(
@@ -143,8 +161,12 @@ class Metrics:
         self.leader.set(leading)
         self.watch_lag.set(watch_lag)
         self.oldest_due.set(oldest_due)
-        self.credential_expiration.set(credentials_end.timestamp() if credentials_end else 0)
+        self.credential_expiration.set(_timestamp(credentials_end))
 
     def serve(self, address: str, port: int) -> None:
         """Answer Prometheus from a thread of its own, for as long as the process lives."""
         start_http_server(port, addr=address, registry=self.registry)
+
+
+def _timestamp(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0

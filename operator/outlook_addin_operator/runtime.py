@@ -205,9 +205,7 @@ class Runtime:
     async def _keep_house(self) -> None:
         while True:
             now = self._clock.now()
-            self.metrics.show(
-                self._inventory.reasons(), self._inventory.earliest_expiration(), self._schedule.overdue(now)
-            )
+            self.metrics.show(self._inventory.overview(now), self._schedule.overdue(now))
             self.metrics.show_process(
                 leading=self.leadership.remaining > 0,
                 watch_lag=self._lag(),

@@ -1,6 +1,7 @@
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 import httpx2
@@ -27,7 +28,7 @@ class FakeGraph:
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
-        self.says: httpx2.Response | None = None
+        self.says: httpx2.Response | Iterator[httpx2.Response] | None = None
         self.next_host = "https://graph.example"
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -37,7 +38,7 @@ class FakeGraph:
         ):
             return _error(401, "InvalidAuthenticationToken", "no")
         if self.says is not None:
-            return self.says
+            return self.says if isinstance(self.says, httpx2.Response) else next(self.says)
         _, version, collection, *rest = request.url.path.split("/")
         assert (version, collection) == ("v1.0", "subscriptions")
         return self._one(request, rest[0]) if rest else self._all(request)
@@ -181,12 +182,26 @@ async def test_an_endpoint_that_failed_its_validation_is_a_rejection(
     assert caught.value.code == "InvalidRequest"
 
 
+async def test_pages_that_lead_round_in_a_circle_are_not_read_for_ever(
+    graph: FakeGraph, subscriptions: GraphSubscriptions
+) -> None:
+    def page(number: int) -> httpx2.Response:
+        link = f"https://graph.example/v1.0/subscriptions?page={number}"
+        return httpx2.Response(200, json={"value": [], "@odata.nextLink": link})
+
+    graph.says = cycle([page(1), page(2)])
+    with pytest.raises(ServerError, match="was read already"):
+        async for _ in subscriptions.list():
+            pass
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"id": "x"},
         {"expirationDateTime": "2026-11-22T10:00:00Z"},
         {"id": "x", "expirationDateTime": "2026-11-22T10:00:00"},
+        {"id": "x", "expirationDateTime": "9999-12-31T23:59:59-01:00"},
     ],
 )
 async def test_a_subscription_that_cannot_be_read_is_an_error(

@@ -173,6 +173,42 @@ async def test_an_outage_is_not_a_refusal_and_passes(
     assert not isinstance(caught.value, CredentialsRefused)
 
 
+async def test_who_waits_while_an_attempt_fails_does_not_wait_for_one_more_each() -> None:
+    entra, asked = FakeEntra(), []
+
+    def silent(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        raise httpx2.ConnectTimeout("silence")
+
+    entra.says = silent
+    tokens = source(entra)
+    outcomes = await asyncio.gather(*(tokens.token() for _ in range(8)), return_exceptions=True)
+    assert [type(each) for each in outcomes] == [Unreachable] * 8
+    assert len(asked) == 1
+    entra.says = None
+    assert await tokens.token() == "token-1"
+
+
+async def test_what_is_counted_of_a_refusal_is_a_word_that_is_known() -> None:
+    seen: list[tuple[str, str]] = []
+    for error in ("invalid_client", "no anna@bank.example here"):
+        entra = FakeEntra()
+        tokens = TokenSource(
+            AUTHORITY,
+            CLIENT,
+            "right",
+            SCOPE,
+            transport=httpx2.MockTransport(entra),
+            observe=lambda *what: seen.append(what),
+        )
+        await tokens.token()
+        tokens.forget()
+        entra.says = lambda _, error=error: aadsts(400, 7000215, error)
+        with pytest.raises(CredentialsRefused):
+            await tokens.token()
+    assert [outcome for _, outcome in seen] == ["200", "invalid_client", "200", "error"]
+
+
 class FakeClock:
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -260,7 +296,7 @@ async def test_what_entra_answers_is_counted_under_few_words() -> None:
     await ask("wrong")
     entra.says = lambda request: entra_says(entra, request)
     await ask("right")
-    assert counted == [("entra.token", outcome) for outcome in ("200", "refused", "refused")]
+    assert counted == [("entra.token", outcome) for outcome in ("200", "invalid_client", "error")]
 
 
 def entra_says(entra: FakeEntra, request: httpx2.Request) -> httpx2.Response:

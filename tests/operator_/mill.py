@@ -8,6 +8,7 @@ import base64
 import copy
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from outlook_addin_operator.addin.objects import webhook_key
@@ -82,11 +83,13 @@ class MemoryCluster(Cluster):
         labels: dict[str, Any] | None = None,  # noqa: ARG002 - as the real one
         fields: dict[str, Any] | None = None,
     ) -> list[Object]:
-        wanted = {path.removeprefix("spec."): value for path, value in (fields or {}).items()}
+        wanted = (fields or {}).items()
         found = [
             body for key, body in self.objects.items() if key.kind == kind and key.namespace == namespace
         ]
-        return [copy.deepcopy(body) for body in found if wanted.items() <= body.get("spec", {}).items()]
+        return [
+            copy.deepcopy(body) for body in found if all(_at(body, path) == value for path, value in wanted)
+        ]
 
     async def annotate(self, key: Key, annotations: Mapping[str, str]) -> None:
         self.objects[key]["metadata"].setdefault("annotations", {}).update(annotations)
@@ -120,6 +123,11 @@ class MemoryCluster(Cluster):
         found = self.objects[Key(body["kind"], "bank", body["metadata"]["name"])]
         found["status"] = dict(status)
         self.put(found)
+
+
+def _at(body: Object, path: str) -> Any:
+    """Return what stands at a path such as ``spec.addinRef.name``."""
+    return reduce(lambda value, name: value.get(name, {}), path.split("."), body)
 
 
 class Mill:

@@ -12,7 +12,7 @@ import outlook_addin_operator as operator_package
 from outlook_addin_core.domain.mailbox import age_of
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.graph_access import proxy_for
-from outlook_addin_operator.inventory import Counts, Inventory
+from outlook_addin_operator.inventory import UNWANTED, Counts, Inventory
 from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
 from outlook_addin_operator.metrics import REASONS, Metrics
 from outlook_addin_operator.schedule import Schedule
@@ -154,14 +154,79 @@ def test_the_metrics_have_a_bounded_label_and_the_first_expiry(inventory: Invent
     odd["status"]["conditions"][0]["reason"] = "anna@bank.example"
     inventory.put_subscription(odd, SUBSCRIPTION)
     metrics = Metrics()
-    metrics.show(inventory.reasons(), inventory.earliest_expiration(), 7)
+    metrics.show(inventory.overview(NOW), 7)
     text = generate_latest(metrics.registry).decode()
     assert 'outlook_addin_subscriptions{reason="Subscribed"} 1.0' in text
     assert 'outlook_addin_subscriptions{reason="Unknown"} 1.0' in text
     assert "anna" not in text
     assert "outlook_addin_queue_depth 7.0" in text
-    expected = datetime(2026, 11, 3, tzinfo=UTC).timestamp()
-    assert metrics.earliest_expiration._value.get() == expected
+    assert metrics.earliest_expiration._value.get() == datetime(2026, 11, 3, tzinfo=UTC).timestamp()
+    assert metrics.earliest_renewal._value.get() == datetime(2026, 11, 2, tzinfo=UTC).timestamp()
+
+
+def ended(**changes: Any) -> dict[str, Any]:
+    """A subscription that had been made and is gone at Graph."""
+    body = subscription("a", ready=False)
+    conditions = body["status"]["conditions"]
+    body["status"] = {"lastRenewalTime": "2026-10-28T00:00:00Z", "conditions": conditions}
+    body["spec"] |= changes.pop("spec", {})
+    conditions[0] |= changes
+    return body
+
+
+@pytest.mark.parametrize(
+    ("sentence", "body", "now", "expired"),
+    [
+        ("one that is live", subscription("a"), NOW, 0),
+        ("one that ended, and nobody has written it down", subscription("a"), NOW + timedelta(days=3), 1),
+        ("one that ended while Graph failed", ended(), NOW, 1),
+        ("one that ended with its credentials", ended(reason="CredentialsRefused"), NOW, 1),
+        ("one that ended while the web server was away", ended(reason="WaitingForWebServer"), NOW, 1),
+        ("one that was never made", subscription("a", ready=False) | {"status": {}}, NOW, 0),
+        ("one that was suspended", ended(spec={"suspend": True}), NOW, 0),
+        ("one that was given up", ended(reason="SyncDisabled"), NOW, 0),
+        ("one whose tenant is not wanted any more", ended(reason="TenantNotAllowed"), NOW, 0),
+    ],
+)
+def test_who_has_lost_the_subscription_that_should_be_there_is_counted(
+    inventory: Inventory, sentence: str, body: dict[str, Any], now: datetime, expired: int
+) -> None:
+    inventory.put_subscription(body, SUBSCRIPTION)
+    assert inventory.overview(now).expired == expired, sentence
+
+
+def test_what_is_left_to_run_out_on_purpose_is_not_awaited(inventory: Inventory) -> None:
+    suspended = subscription("a")
+    suspended["spec"]["suspend"] = True
+    inventory.put_subscription(suspended, SUBSCRIPTION)
+    overview = inventory.overview(NOW)
+    assert (overview.earliest_expiration, overview.earliest_renewal, overview.expired) == (None, None, 0)
+
+
+def test_a_renewal_that_fails_is_counted_by_why_while_there_is_time_left(inventory: Inventory) -> None:
+    body = subscription("a")
+    overdue = {"type": "RenewalOverdue", "status": "True", "reason": "CredentialsRefused"}
+    body["status"]["conditions"].append(overdue)
+    inventory.put_subscription(body, SUBSCRIPTION)
+    assert inventory.overview(NOW).reasons == {"CredentialsRefused": 1}
+
+
+@pytest.mark.parametrize(
+    ("condition", "failing"),
+    [
+        (("Ready", "True", "Available"), 0),
+        (("Stalled", "True", "NameConflict"), 1),
+        (("CredentialsValid", "False", "CredentialsRefused"), 1),
+    ],
+)
+def test_an_outlook_addin_that_waits_for_a_person_is_counted(
+    agenda: Agenda, inventory: Inventory, condition: tuple[str, str, str], failing: int
+) -> None:
+    found = dict(zip(("type", "status", "reason"), condition, strict=True))
+    agenda.addin(False, addin() | {"status": {"conditions": [found]}})
+    assert inventory.overview(NOW).failing_addins == failing
+    agenda.addin(True, addin())
+    assert inventory.overview(NOW).failing_addins == 0
 
 
 @pytest.mark.parametrize(
@@ -218,7 +283,13 @@ def test_every_reason_that_an_object_can_have_is_counted_by_its_name() -> None:
     source = "".join(path.read_text() for path in Path(operator_package.__path__[0]).rglob("*.py"))
     named = set(re.findall(r"""\b(?:Problem|Failure|Blocker)\(\s*"(\w+)\"""", source))
     assert len(named) > 10
-    assert named <= REASONS
+    others = {"Subscribed", "Suspended", "WaitingForWebServer", "Unknown"}
+    assert named | others == REASONS
+
+
+def test_the_reasons_for_having_none_are_those_for_giving_it_up() -> None:
+    source = (Path(operator_package.__path__[0]) / "subscription" / "blockers.py").read_text()
+    assert set(re.findall(r"""\bBlocker\(\s*"(\w+)\"""", source)) - {"InvalidAddin"} == UNWANTED
 
 
 def test_of_two_objects_of_one_second_the_name_decides_and_not_chance() -> None:

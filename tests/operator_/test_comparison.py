@@ -127,3 +127,13 @@ async def test_the_comparison_comes_round_and_not_before_its_time(mill: Mill) ->
     with pytest.raises(TimeoutError):
         await mill.inspector.run()
     assert [moment - began for moment in asked] == [timedelta(hours=1), timedelta(hours=2)]
+
+
+async def test_what_graph_lists_may_be_odd_and_hides_nothing_else(mill: Mill) -> None:
+    await mill.run()
+    [live] = mill.live
+    for number, url in enumerate(("https://[odd", "", "https://x.example/?installation")):
+        mill.world.graph.subscriptions.add(copy_of(live, id=f"odd-{number}", notification_url=url))
+    mill.world.graph.subscriptions.add(copy_of(live, id="surplus", change_type="updated"))
+    await mill.compare()
+    assert sorted(each.id for each in mill.live) == sorted([live.id, "odd-0", "odd-1", "odd-2"])

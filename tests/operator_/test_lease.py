@@ -264,6 +264,25 @@ async def test_work_that_breaks_is_heard_of() -> None:
         await while_leading(Alone(), work)
 
 
+async def test_work_that_is_refused_because_the_lease_is_lost_begins_again_when_it_is_back() -> None:
+    switch, began = Switch(), []
+
+    async def work() -> None:
+        began.append(True)
+        if len(began) == 1:
+            switch.remaining = 0.0
+            raise NotLeadingError
+
+    switch.remaining = 5.0
+    task = asyncio.create_task(while_leading(switch, work))
+    async with asyncio.timeout(5):
+        while not began or switch.remaining:  # noqa: ASYNC110 - what is waited for is an effect
+            await asyncio.sleep(0.01)
+        switch.remaining = 5.0
+        await task
+    assert len(began) == 2
+
+
 async def test_the_keeper_takes_the_lease_in_its_thread_and_releases_it_at_the_end(
     store: MemoryLease,
 ) -> None:

@@ -236,3 +236,17 @@ async def test_deleting_an_outlook_addin_cleans_up_at_graph_and_keeps_what_came_
     assert await here.get("csub", "web-made") is None
     await here.until("csub", "from-git", says("Stalled", "True", "AddinNotFound"))
     await here.until_gone("deployment", "desk")
+
+
+async def test_a_namespace_that_is_deleted_with_everything_in_it_is_not_held_up(
+    here: Here, world: World, addin: Build, credentials: list[dict[str, Any]], subscription: Build
+) -> None:
+    await set_up(here, addin(), credentials)
+    await here.apply(subscription(0, "web-made", web_made=True), subscription(1, "from-git"))
+    await here.until("csub", "web-made", SUBSCRIBED)
+    await here.until("csub", "from-git", SUBSCRIBED)
+    await here.kubectl("delete", "namespace", here.namespace, "--wait=false")
+    await here.until_gone("csub", "web-made")
+    await here.until_gone("csub", "from-git")
+    await here.until_gone("oaddin", "desk")
+    assert not world.graph.subscriptions

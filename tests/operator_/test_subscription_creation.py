@@ -1,17 +1,24 @@
 """How a mailbox gets its Graph subscription, and what is said when it does not."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import web
 
-from operator_.mill import SECRET, UID, Mill, annotate, settings
+from operator_.mill import BEN, SECRET, UID, Mill, add_ben, annotate, settings
 from operator_.web_endpoint import web_server
+from outlook_addin_core.clients.graph_subscriptions import Subscription as Graph
 from outlook_addin_core.domain import client_state
 from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_operator.keys import Key
 from outlook_addin_operator.lease_keeper import NotLeadingError
+from outlook_addin_sandbox.graph import Subscription
+from outlook_addin_sandbox.serving import Fault
 
 
 async def test_a_first_subscription_is_what_graph_granted_and_proves_its_origin(mill: Mill) -> None:
@@ -139,3 +146,85 @@ async def test_what_graph_says_about_a_person_is_not_repeated(mill: Mill) -> Non
     await mill.run()
     assert mill.states()["Stalled"] == ("True", "AccessDenied")
     assert mill.agent.address not in str(mill.status)
+
+
+def says_it_exists(mill: Mill, subscription_id: str, *, times: int = 1) -> None:
+    """Let Graph refuse a creation and name what is in the way."""
+    message = f"Subscription Id {subscription_id} already exists for the requested combination"
+    conflict = Fault(operation="POST /v1.0/subscriptions", status=409, message=message, times=times)
+    mill.world.graph.faults.rules = [conflict]
+
+
+async def test_what_serves_another_mailbox_is_never_taken_over(mill: Mill) -> None:
+    add_ben(mill)
+    await mill.run(BEN)
+    [bens] = mill.live
+    granted = bens.expiration
+    mill.clock.turn(minutes=1)
+    says_it_exists(mill, bens.id)
+    await mill.run()
+    assert "subscriptionId" not in mill.status
+    assert bens.expiration == granted
+
+
+async def test_what_is_said_to_exist_and_is_gone_is_tried_again(mill: Mill) -> None:
+    says_it_exists(mill, str(UUID(int=7)))
+    await mill.run()
+    assert mill.states()["Ready"] == ("False", "GraphError")
+    assert "Stalled" not in mill.states()
+    mill.clock.turn(seconds=10)
+    await mill.run()
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+
+
+async def test_ours_is_found_among_those_of_others_when_graph_does_not_name_it(mill: Mill) -> None:
+    await mill.run()
+    [live] = mill.live
+    elsewhere = live.notification_url.replace(UID, "another-installation")
+    mill.world.graph.subscriptions.remove(live.id)
+    other = {**vars(live), "history": [], "id": "other", "change_type": "updated"}
+    mill.world.graph.subscriptions.add(Subscription(**{**other, "notification_url": elsewhere}))
+    live.resource = live.resource.replace("users", "Users")
+    mill.world.graph.subscriptions.add(live)
+    mill.body["status"] = {}
+    conflict = Fault(operation="POST /v1.0/subscriptions", status=409, message="It exists.", times=1)
+    mill.world.graph.faults.rules = [conflict]
+    await mill.run()
+    assert mill.status["subscriptionId"] == live.id
+
+
+@pytest.mark.parametrize(
+    "expiration", [datetime(2020, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)]
+)
+async def test_an_expiration_that_makes_no_sense_leads_to_no_storm(
+    mill: Mill, monkeypatch: pytest.MonkeyPatch, expiration: datetime
+) -> None:
+    real = Graph.from_graph
+    monkeypatch.setattr(Graph, "from_graph", lambda json: replace(real(json), expiration=expiration))
+    due = await mill.run()
+    assert due is not None
+    assert due >= mill.clock.now() + timedelta(seconds=10)
+    assert due <= mill.clock.now() + timedelta(days=7)
+    assert mill.status["observedGeneration"] == 1
+
+
+async def test_a_url_that_graph_spells_otherwise_is_the_same_place(
+    mill: Mill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(mill)["deploymentUrl"] = settings(mill)["deploymentUrl"].replace("addin.", "AddIn.")
+    real = Graph.from_graph
+
+    def spell(json: Mapping[str, Any]) -> Graph:
+        found = real(json)
+        return replace(found, notification_url=found.notification_url.replace("AddIn.", "addin."))
+
+    monkeypatch.setattr(Graph, "from_graph", spell)
+    await mill.run()
+    [live] = mill.live
+    for _ in range(3):
+        mill.clock.turn(minutes=12)
+        await mill.run()
+    assert [each.id for each in mill.live] == [live.id]
+    mill.body["status"] = {}
+    await mill.run()
+    assert [each.id for each in mill.live] == [live.id]

@@ -18,6 +18,7 @@ from operator_.mill import (
     settings,
 )
 from outlook_addin_core.domain import client_state
+from outlook_addin_operator.keys import Key
 from outlook_addin_operator.subscription.plan import last_needed
 from outlook_addin_sandbox.graph import Subscription
 
@@ -47,6 +48,15 @@ async def test_switching_synchronisation_off_and_on_gives_up_and_makes_anew(mill
     await mill.run()
     assert mill.states()["Ready"] == ("True", "Subscribed")
     assert "Stalled" not in mill.states()
+
+
+async def test_a_tenant_that_is_not_listed_any_more_is_given_up(mill: Mill) -> None:
+    await mill.run()
+    settings(mill)["tenantIds"] = [mill.world.other_tenant_id]
+    await mill.run()
+    assert mill.states()["Stalled"] == ("True", "TenantNotAllowed")
+    assert not mill.live
+    assert "subscriptionId" not in mill.status
 
 
 @pytest.mark.parametrize(
@@ -84,9 +94,19 @@ async def test_a_mailbox_that_nobody_needs_is_retired(
         assert mill.body["metadata"]["finalizers"] == []
 
 
-def test_a_moment_that_nobody_can_read_retires_nothing() -> None:
-    assert last_needed("soon") is None
-    assert last_needed(None) is None
+@pytest.mark.parametrize("text", ["soon", None, "9999-12-31", "9999-12-31T23:59:59-01:00"])
+def test_a_moment_that_nobody_can_read_or_live_to_see_retires_nothing(text: str | None) -> None:
+    assert last_needed(text) is None
+
+
+async def test_a_mailbox_that_is_needed_for_ever_is_renewed(mill: Mill) -> None:
+    await mill.run()
+    mill.body["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "outlook-addin-web"}
+    annotate(mill, "last-needed", "9999-12-30")
+    mill.clock.turn(minutes=24)
+    await mill.run()
+    [live] = mill.live
+    assert live.expiration == mill.clock.now() + timedelta(minutes=45)
 
 
 async def test_a_deletion_removes_the_graph_subscription_and_then_the_finalizer(mill: Mill) -> None:
@@ -194,3 +214,37 @@ async def test_a_duplicate_whose_elder_is_gone_unnoticed_takes_over(mill: Mill) 
     del mill.cluster.objects[KEY]  # and no watch says so
     await mill.run(BEN)
     assert [each.user_id for each in mill.live] == [mill.agent.user_id]
+
+
+SECRET = Key("Secret", "bank", "outlook-addin-secrets")
+
+
+async def test_a_secret_that_goes_together_with_the_object_still_serves_to_clean_up(mill: Mill) -> None:
+    await mill.run()
+    for place in (SECRET, Key("ConfigMap", "bank", "ca")):
+        del mill.cluster.objects[place]
+    mill.clock.turn(minutes=2)
+    delete(mill)
+    await mill.run()
+    assert not mill.live
+    assert mill.body["metadata"]["finalizers"] == []
+
+
+async def test_a_secret_that_goes_together_with_the_outlook_addin_still_serves_to_clean_up(
+    mill: Mill,
+) -> None:
+    await mill.run()
+    del mill.cluster.objects[SECRET]
+    mill.clock.turn(minutes=2)
+    delete(mill, ADDIN)
+    await mill.run()
+    assert not mill.live
+    assert mill.states()["Stalled"] == ("True", "AddinNotFound")
+
+
+async def test_a_secret_that_was_deleted_is_not_used_for_anything_else(mill: Mill) -> None:
+    await mill.run()
+    del mill.cluster.objects[SECRET]
+    mill.clock.turn(minutes=24)
+    await mill.run()
+    assert mill.states()["RenewalOverdue"] == ("True", "SecretNotFound")

@@ -132,6 +132,25 @@ ROWS: list[tuple[str, Observed, Action, str]] = [
         Action.CHECK,
         "",
     ),
+    (
+        "a request soon after a renewal that could not be checked is checked again",
+        observe(
+            live(
+                lastRenewalTime=format_time(NOW - timedelta(minutes=2)),
+                failedRenewals=1,
+                nextAttemptTime=format_time(NOW),
+            ),
+            metadata=asked(),
+        ),
+        Action.CHECK,
+        "",
+    ),
+    (
+        "a request is not put off by a clock that was ahead",
+        observe(live(lastRenewalTime=format_time(NOW + timedelta(hours=3))), metadata=asked()),
+        Action.RENEW,
+        "",
+    ),
     ("a changed URL moves it", observe(live(notificationUrl="https://old")), Action.MOVE, ""),
     ("a failure pauses", observe(live(**FAILED)), Action.NOTHING, ""),
     ("a pause ends when the cause may have gone", observe(live(**FAILED), retry=True), Action.RENEW, ""),
@@ -139,6 +158,18 @@ ROWS: list[tuple[str, Observed, Action, str]] = [
         "a pause ends when the spec changes",
         observe(live(**FAILED), metadata={"generation": 2}),
         Action.RENEW,
+        "",
+    ),
+    (
+        "a pause that a wrong clock wrote down is none",
+        observe(live(failedRenewals=1, nextAttemptTime=format_time(NOW + 365 * DAY))),
+        Action.RENEW,
+        "",
+    ),
+    (
+        "a pause of a day is one that Graph asked for",
+        observe(live(failedRenewals=1, nextAttemptTime=format_time(NOW + DAY))),
+        Action.NOTHING,
         "",
     ),
     (
@@ -224,6 +255,13 @@ def sync_with(**settings: str) -> dict[str, Any]:
     return {"enabled": True, "authGateway": {"clientId": "gateway"}, **settings}
 
 
+@pytest.mark.parametrize("waits", [observe(web_available=False), observe(credentials=NO_SECRET)])
+def test_what_the_outlook_addin_wakes_is_hardly_looked_at_meanwhile(waits: Observed) -> None:
+    again = decide(waits, NOW).next_time
+    assert again is not None
+    assert again - NOW >= timedelta(minutes=10)  # 50,000 that wait are fewer than a hundred looks a second
+
+
 def test_a_shorter_limit_moves_the_renewal_time() -> None:
     limited = replace(observe(live()), addin=addin(syncServer=sync_with(subscriptionRenewalLimit="36h")))
     assert status.settled(limited, NOW)["renewalTime"] < status.settled(observe(live()), NOW)["renewalTime"]
@@ -244,6 +282,11 @@ def test_a_suspended_subscription_stays_ready_until_it_ends() -> None:
         ("a new object is due", observe(), NOW),
         ("one in place is due when it is renewed", observe(live()), NOW + 2 * DAY),
         ("a failing one when its pause ends", observe(live(**FAILED)), NOW + timedelta(minutes=5)),
+        (
+            "a failing one now, if a wrong clock wrote down when",
+            observe(live(failedRenewals=1, nextAttemptTime=format_time(NOW + 365 * DAY))),
+            NOW,
+        ),
         ("a changed one at once", observe(live(**FAILED), metadata={"generation": 2}), NOW),
         ("a request at once", observe(live(), metadata=asked()), NOW),
         (

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from operator_.mill import BEN, KEY, Mill, add_ben
+from outlook_addin_operator.status import format_time
 from outlook_addin_sandbox.serving import Fault
 
 REFUSALS: list[tuple[str, dict[str, Any], str, bool]] = [
@@ -186,3 +187,12 @@ async def test_one_that_expired_while_no_operator_ran_is_made_anew(mill: Mill) -
     [live] = mill.live
     assert mill.status["subscriptionId"] == live.id != old
     assert mill.status["failedRenewals"] == 0
+
+
+async def test_a_pause_that_a_wrong_clock_wrote_down_is_none(mill: Mill) -> None:
+    mill.break_graph(status=503)
+    await mill.run()
+    mill.status["nextAttemptTime"] = format_time(mill.clock.now() + timedelta(days=365))
+    mill.mend_graph()
+    await mill.run()
+    assert mill.states()["Ready"] == ("True", "Subscribed")

@@ -217,3 +217,34 @@ async def test_the_gap_does_not_wait_for_the_rate_limit(mill: Mill) -> None:
     assert mill.states()["Ready"] == ("True", "Subscribed")
     assert sum(mill.slept) >= 10
     assert mill.metrics.replacement_gap._sum.get() < 1
+
+
+async def test_an_add_in_that_moves_after_a_crash_finds_what_was_made_before_it(mill: Mill) -> None:
+    await mill.run()
+    mill.status["subscriptionId"] = "forgotten"  # a newer one was made, and the status of it was lost
+    mill.clock.turn(minutes=2)
+    settings(mill)["deploymentAddinEndpoint"] = "elsewhere"
+    await mill.run()
+    [live] = mill.live
+    assert mill.status["subscriptionId"] == live.id
+    assert "/elsewhere/" in live.notification_url
+
+
+async def test_a_replacement_after_a_crash_finds_what_was_left_behind(mill: Mill) -> None:
+    [_, _] = await two_with_a_new_key(mill)
+    [anna, _] = mill.live
+    mill.status["subscriptionId"] = "forgotten"
+    anna.notification_url += "&orphaned=true"
+    await mill.run()
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+    new = mill.world.graph.subscriptions.get(mill.status["subscriptionId"])
+    assert new is not None
+    assert new.notification_url == mill.status["notificationUrl"]
+
+
+async def test_a_token_that_is_refused_once_does_not_leave_a_mailbox_without(mill: Mill) -> None:
+    await two_with_a_new_key(mill)
+    break_requests(mill, "POST /v1.0/subscriptions", status=401, times=1)
+    await mill.run()
+    assert mill.states()["Ready"] == ("True", "Subscribed")
+    assert mill.status["failedRenewals"] == 0

@@ -20,10 +20,13 @@ from outlook_addin_core.clients.errors import (
     Unauthorized,
     redact,
 )
+from outlook_addin_core.domain.renewal import LONGEST_PAUSE
 
 BANDWIDTH_EXCEEDED: Final = 509
 """Graph's other way of saying 429 (learn.microsoft.com/graph/errors)."""
-LONGEST_WAIT: Final = timedelta(days=1)
+
+CODE_LENGTH: Final = 64
+"""Codes are words; what is longer is cut, because they stand in conditions."""
 
 _BY_STATUS: Mapping[int, type[ClientError]] = {
     HTTPStatus.UNAUTHORIZED: Unauthorized,
@@ -38,13 +41,12 @@ _BY_STATUS: Mapping[int, type[ClientError]] = {
 def failure(response: httpx2.Response, operation: str) -> ClientError:
     """Return the error that an answer other than 2xx stands for; its text is meant for logs."""
     problem = _read(response)
-    code = redact(problem.code) if problem.code else None
     retry_after = parse_retry_after(response.headers)
     kind = _kind(response.status_code, retry_after)
     error = kind(
-        f"HTTP {response.status_code} {code or ''}".rstrip(),
+        f"HTTP {response.status_code} {problem.code or ''}".rstrip(),
         operation=operation,
-        code=code,
+        code=problem.code,
         excerpt=problem.message,
     )
     error.retry_after = retry_after
@@ -54,17 +56,17 @@ def failure(response: httpx2.Response, operation: str) -> ClientError:
 def parse_retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """Return how long an answer asks to wait (RFC 9110 10.2.3, in seconds or until a date), if it does.
 
-    A date is compared with the answer's own ``Date``, so that clocks need not agree. Nobody is left alone for
-    longer than a day.
+    A date is compared with the answer's own ``Date``, so that clocks need not agree. More than a day is not
+    believed.
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text), LONGEST_WAIT.total_seconds()))
+        return min(timedelta(seconds=int(text[:9])), LONGEST_PAUSE)
     until = _http_date(text)
     if until is None:
         return None
     now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
-    return min(max(until - now, timedelta()), LONGEST_WAIT)
+    return min(max(until - now, timedelta()), LONGEST_PAUSE)
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,15 @@ def _read(response: httpx2.Response) -> _Problem:
         return _Problem(None, response.text)
     error = body.get("error")
     if isinstance(error, dict):
-        return _Problem(_text(error.get("code")), _text(error.get("message")) or "")
+        return _Problem(_code(error.get("code")), _text(error.get("message")) or "")
     if error is not None:
-        return _Problem(_text(error), _text(body.get("error_description")) or "")
-    return _Problem(_text(body.get("statusDescription")), _text(body.get("errorMessage")) or "")
+        return _Problem(_code(error), _text(body.get("error_description")) or "")
+    return _Problem(_code(body.get("statusDescription")), _text(body.get("errorMessage")) or "")
+
+
+def _code(value: Any) -> str | None:
+    text = _text(value)
+    return redact(text)[:CODE_LENGTH] if text else None
 
 
 def _text(value: Any) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import httpx2
 
@@ -48,6 +48,10 @@ class Subscription:
             notification_url=str(json.get("notificationUrl") or ""),
             change_type=str(json.get("changeType") or ""),
         )
+
+    def notifies(self, url: str) -> bool:
+        """Tell whether notifications go to a URL, which Graph may spell otherwise than we did."""
+        return _place(self.notification_url) == _place(url)
 
 
 class GraphSubscriptions:
@@ -128,6 +132,16 @@ class GraphSubscriptions:
         return _read(read_object(response, operation), operation)
 
 
+def _place(url: str) -> tuple[object, ...]:
+    """Return what two spellings of a URL have in common."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return (url,)
+    return parts.scheme, parts.hostname, port, unquote(parts.path), parse_qsl(parts.query)
+
+
 def _path(subscription_id: str) -> str:
     return f"/subscriptions/{quote(subscription_id, safe='')}"
 
@@ -135,7 +149,7 @@ def _path(subscription_id: str) -> str:
 def _read(json: Mapping[str, Any], operation: str) -> Subscription:
     try:
         return Subscription.from_graph(json)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ServerError(str(error), operation=operation) from error
 
 

@@ -3,7 +3,9 @@
 Nothing here retries: a failure goes up with its ``retry_after``, and whoever holds the schedule decides.
 """
 
+import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from ssl import SSLCertVerificationError, SSLContext
 from typing import Any, Final, Protocol, TypeAlias
@@ -42,7 +44,23 @@ def unobserved(operation: str, outcome: str) -> None:
 
 
 def trust(ca_bundle: Path | None, *, trust_env: bool = True) -> SSLContext:
-    """Return what certificates are checked against: the system's authorities and those of a PEM bundle."""
+    """Return what certificates are checked against: the system's authorities and those of a PEM bundle.
+
+    All who trust the same share it: each costs a megabyte and some 40 ms, and tenants may be many.
+    """
+    system = tuple(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")) if trust_env else ()
+    written = ca_bundle.stat().st_mtime_ns if ca_bundle else 0
+    return _context(ca_bundle, written, system, trust_env=trust_env)
+
+
+@lru_cache(maxsize=16)
+def _context(
+    ca_bundle: Path | None,
+    _written: int,
+    _system: tuple[str | None, ...],
+    *,
+    trust_env: bool,
+) -> SSLContext:
     context = httpx2.create_ssl_context(trust_env=trust_env)
     if ca_bundle is not None:
         context.load_verify_locations(cafile=ca_bundle)

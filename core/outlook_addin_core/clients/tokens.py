@@ -43,6 +43,21 @@ GATEWAY_OPERATION: Final = "gateway.token"
 SPARE: Final = timedelta(seconds=60)
 """A token is not used in the last minute of its life: it has to outlast the request that carries it."""
 
+_OAUTH_ERRORS: Final = frozenset(
+    {
+        "interaction_required",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_resource",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
+
 logging.getLogger("msal.oauth2cli").setLevel(logging.CRITICAL)  # it logs whole answers, which may hold tokens
 
 
@@ -81,21 +96,28 @@ class TokenSource:
         self._observe = observe
         self._application: msal.ConfidentialClientApplication | None = None
         self._turn = asyncio.Lock()
+        self._failures = 0
+        self._failure: ClientError | None = None
         self._stale = False
 
     async def token(self) -> str:
-        """Return a token that is valid now.
+        """Return a token that is valid now. Who waits while another's attempt fails has failed with it.
 
         Raises:
             CredentialsRefused: Entra does not accept the app or its secret; ``remedy`` says what to do.
             ClientError: Entra could not be reached or failed.
         """
+        before = self._failures
         async with self._turn:
-            answer = await asyncio.to_thread(self._acquire)
-        token = answer.get("access_token")
-        if isinstance(token, str):
+            if self._failure is not None and self._failures != before:
+                raise self._failure
+            try:
+                token = _token_in(await asyncio.to_thread(self._acquire))
+            except ClientError as error:
+                self._failures, self._failure = self._failures + 1, error
+                raise
+            self._failure = None
             return token
-        raise refusal(answer, OPERATION)
 
     def forget(self) -> None:
         """Ask Entra anew next time: the token was refused before its time."""
@@ -123,7 +145,7 @@ class TokenSource:
             message = "Entra gave no answer that can be used"
             raise ServerError(message, operation=OPERATION, excerpt=str(error)) from error
         if answer.get("token_source") != "cache":
-            self._observe(OPERATION, "refused" if answer.get("error") else "200")
+            self._observe(OPERATION, _outcome(answer))
         return answer
 
     def _get_application(self) -> msal.ConfidentialClientApplication:
@@ -240,6 +262,21 @@ class GatewayTokenSource:
             raise ServerError("the answer holds no token", operation=GATEWAY_OPERATION)
         self._token = token
         self._expires = asked + _lifetime(answer.get("expires_in")) - SPARE.total_seconds()
+
+
+def _token_in(answer: Mapping[str, Any]) -> str:
+    token = answer.get("access_token")
+    if isinstance(token, str):
+        return token
+    raise refusal(answer, OPERATION)
+
+
+def _outcome(answer: Mapping[str, Any]) -> str:
+    """Return what is counted: a word of OAuth's own, and nothing else that somebody may have put there."""
+    error = answer.get("error")
+    if not error:
+        return "200"
+    return error if error in _OAUTH_ERRORS else "error"
 
 
 def _gateway_refusal(error: ClientError) -> ClientError:

@@ -20,6 +20,10 @@ MARGIN: Final = timedelta(minutes=10)
 FIRST_DELAY: Final = timedelta(seconds=10)
 LONGEST_DELAY: Final = timedelta(hours=1)
 
+LONGEST_PAUSE: Final = timedelta(days=1)
+"""No pause is longer, not even one that a service asks for."""
+
+_LONGEST_GRANTED = timedelta(days=7)
 _SECOND = timedelta(seconds=1)
 _JITTER = 0.1
 
@@ -34,9 +38,10 @@ def renewal_time(granted_at: datetime, expiration: datetime, limit: timedelta | 
 
     That is half of the granted lifetime after it was granted, or the limit if that is shorter, less up to a
     tenth of this span. How much less depends on the object's uid alone: many objects made in one minute
-    spread out, and one object's time never wavers.
+    spread out, and one object's time never wavers. What is granted beyond seven days is not
+    relied on.
     """
-    span = (expiration - granted_at) / 2
+    span = min(expiration - granted_at, _LONGEST_GRANTED) / 2
     if limit is not None:
         span = min(span, limit)
     return _floor(granted_at + span - span * (_JITTER * _fraction(uid)))
@@ -81,8 +86,18 @@ def next_attempt(
         ahead = [bound for bound in (_floor(expiration - MARGIN), _floor(expiration)) if bound > now]
         moment = min([moment, *ahead])
     if retry_after is not None:
-        moment = max(moment, _ceil(now + retry_after))
+        moment = max(moment, _ceil(now + min(retry_after, LONGEST_PAUSE)))
     return moment
+
+
+def pause_end(written: datetime | None, now: datetime) -> datetime | None:
+    """Return when a pause that was written down ends; None if it has ended.
+
+    One that would last longer than any pause does was written while a clock was wrong, and is none.
+    """
+    if written is None or written > now + LONGEST_PAUSE + _SECOND:
+        return None
+    return written if written > now else None
 
 
 def _fraction(uid: str) -> float:

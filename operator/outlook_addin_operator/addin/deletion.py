@@ -23,9 +23,14 @@ from outlook_addin_operator.keys import (
 from outlook_addin_operator.status import Condition, differs, parse_time
 
 PATIENCE: Final = timedelta(minutes=10)
-"""How long an OutlookAddin waits for its subscriptions; what is left then runs out by itself."""
+"""How long an OutlookAddin waits while its subscriptions become no fewer; what is left runs out by itself."""
 
 AGAIN: Final = timedelta(seconds=2)
+PER_THOUSAND: Final = timedelta(seconds=1)
+"""How much later it looks again for each thousand that is waited for: a look reads them all."""
+
+MOST_AT_ONCE: Final = 2000
+"""How many objects are deleted in one look, which must come to an end."""
 
 
 class Deletion:
@@ -36,6 +41,7 @@ class Deletion:
         self._agenda = agenda
         self._recorder = recorder
         self._clock = clock
+        self._progress: dict[str, tuple[int, datetime]] = {}
 
     async def reconcile(self, body: Object) -> datetime | None:
         """Delete the subscriptions that the web server made, wait for all, then let the object go."""
@@ -44,16 +50,27 @@ class Deletion:
         key, now = key_of(ADDIN, body), self._clock.now()
         fields = {"spec.addinRef.name": key.name}
         subscriptions = await self._cluster.list(SUBSCRIPTION, key.namespace, fields=fields)
-        for item in subscriptions:
-            if _is_web_made(item) and not is_deleting(item):
-                await self._cluster.delete(key_of(SUBSCRIPTION, item))
-        waiting = [item for item in subscriptions if is_waited_for(item)]
-        if waiting and not _is_overdue(body, now):
+        to_delete = [item for item in subscriptions if _is_web_made(item) and not is_deleting(item)]
+        for item in to_delete[:MOST_AT_ONCE]:
+            await self._cluster.delete(key_of(SUBSCRIPTION, item))
+        waiting = sum(is_waited_for(item) for item in subscriptions)
+        if waiting and not self._is_stuck(body, waiting, now):
             await self._announce(body, now)
             self._agenda.wake_subscriptions(key, lambda _entry: True)
-            return now + AGAIN
-        await self._release(body, key, left=len(waiting))
+            return now + AGAIN + PER_THOUSAND * (waiting // 1000)
+        await self._release(body, key, left=waiting)
         return None
+
+    def _is_stuck(self, body: Object, waiting: int, now: datetime) -> bool:
+        """Tell whether there have not become fewer for too long; a restart begins to count anew."""
+        uid = body["metadata"]["uid"]
+        before, since = self._progress.get(uid, (None, now))
+        if before is None:
+            since = parse_time(body["metadata"]["deletionTimestamp"]) or now
+        elif waiting < before:
+            since = now
+        self._progress[uid] = (waiting, since)
+        return now - since > PATIENCE
 
     async def _announce(self, body: Object, now: datetime) -> None:
         message = "Calendar subscriptions are being removed from Microsoft Graph."
@@ -62,6 +79,7 @@ class Deletion:
             await self._cluster.apply_status(body, desired)
 
     async def _release(self, body: Object, key: Key, *, left: int) -> None:
+        self._progress.pop(body["metadata"]["uid"], None)
         if left:
             message = "Some Graph subscriptions could not be removed in time; they run out within seven days."
             await self._recorder.record(body, [Note("CleanupIncomplete", message, warning=True)])
@@ -78,8 +96,3 @@ def is_waited_for(item: Object) -> bool:
 def _is_web_made(item: Object) -> bool:
     labels: dict[str, Any] = item["metadata"].get("labels") or {}
     return labels.get(MANAGED_BY) == WEB_MANAGER
-
-
-def _is_overdue(body: Object, now: datetime) -> bool:
-    since = parse_time(body["metadata"]["deletionTimestamp"])
-    return since is not None and now - since > PATIENCE

@@ -14,6 +14,7 @@ from outlook_addin_core.clients.errors import (
     NotFound,
     ServerError,
     Throttled,
+    Unauthorized,
     Unreachable,
 )
 from outlook_addin_core.clients.graph_subscriptions import GraphSubscriptions, Subscription
@@ -105,25 +106,25 @@ class Seat:
         The notification URL is changed first: if Graph cannot reach the new one, all stays as it was. The
         lifecycle URL moves with it but cannot be changed, so the subscription is then replaced at once.
         """
-        with self.replacements.turn():
-            await self._permit()
-            try:
+        try:
+            with self.replacements.turn():
+                await self._permit()
                 await self.api.set_notification_url(subscription_id, self.notification_url)
-            except NotFound:
-                return await self._recreate()
-            return await self._exchange(subscription_id)
+                return await self._exchange(subscription_id)
+        except NotFound:
+            return await self._recreate()
 
     async def replace(self, subscription_id: str) -> Subscription:
         """Make the subscription anew at once, for what Graph cannot change. Raises as ``renew``.
 
         Nothing is deleted while Graph does not even let us read.
         """
-        with self.replacements.turn():
-            try:
+        try:
+            with self.replacements.turn():
                 await self.api.get(subscription_id)
-            except NotFound:
-                return await self._recreate()
-            return await self._exchange(subscription_id)
+                return await self._exchange(subscription_id)
+        except NotFound:
+            return await self._recreate()
 
     async def _exchange(self, subscription_id: str) -> Subscription:
         """Delete and make anew, the only gap on purpose: for as long as Graph takes to answer twice.
@@ -190,26 +191,37 @@ class Seat:
             raise LostError from error
 
     async def _adopt(self, subscription_id: str | None) -> Subscription:
-        existing = await (self._search() if subscription_id is None else self.api.get(subscription_id))
-        if existing is None or not self._is_ours(existing):
+        existing = None if subscription_id is None else await self._named(subscription_id)
+        if existing is None or not self._is_of_mailbox(existing):
+            existing = await self._search()
+        if existing is None or not is_ours(existing, self.addin.installation):
             raise ClaimedElsewhereError
-        if existing.notification_url != self.notification_url:
+        if not existing.notifies(self.notification_url):
             return await self.move(existing.id)
         return await self.renew(existing.id)
 
+    async def _named(self, subscription_id: str) -> Subscription:
+        """Read what Graph says is in the way; that it is gone meanwhile says nothing about the mailbox."""
+        try:
+            return await self.api.get(subscription_id)
+        except NotFound as error:
+            raise ServerError("what is said to exist is not there", operation=error.operation) from error
+
     async def _search(self) -> Subscription | None:
-        """Find what is in the way by its resource, if Graph did not say its id."""
+        """Find ours by its resource, if Graph did not say what is in the way."""
         async for found in self.api.list():
-            if found.resource == self.mailbox.resource:
+            if self._is_of_mailbox(found) and is_ours(found, self.addin.installation):
                 return found
         return None
 
-    def _is_ours(self, found: Subscription) -> bool:
-        return is_ours(found, self.addin.installation)
+    def _is_of_mailbox(self, found: Subscription) -> bool:
+        return user_of(found) == self.mailbox.user_id
 
 
 def _may_pass(error: ClientError | ClaimedElsewhereError) -> bool:
-    return isinstance(error, Unreachable | ServerError | Throttled) or is_handshake(error)
+    """Tell whether the next attempt may succeed; it goes with another token if this one was refused."""
+    passing = Unreachable | ServerError | Throttled | Unauthorized
+    return isinstance(error, passing) or is_handshake(error)
 
 
 def _wait(error: ClientError | ClaimedElsewhereError) -> float:
@@ -221,6 +233,15 @@ def _wait(error: ClientError | ClaimedElsewhereError) -> float:
 def is_ours(found: Subscription, installation: str) -> bool:
     """Tell whether a Graph subscription was made by this installation."""
     return _parameter(found, "installation") == installation
+
+
+def user_of(found: Subscription) -> str | None:
+    """Return whose events a Graph subscription announces; None for anything but all events of a user."""
+    match found.resource.strip("/").lower().split("/"):
+        case ["users", user, "events"]:
+            return user
+        case _:
+            return None
 
 
 def is_orphaned(found: Subscription) -> bool:
@@ -235,5 +256,8 @@ def orphaned_url(notification_url: str) -> str:
 
 
 def _parameter(found: Subscription, name: str) -> str | None:
-    values = parse_qs(urlsplit(found.notification_url).query).get(name)
+    try:
+        values = parse_qs(urlsplit(found.notification_url).query).get(name)
+    except ValueError:
+        return None  # not a URL of ours
     return values[0] if values else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from outlook_addin_core.clients.graph_subscriptions import Subscription
 from outlook_addin_operator.inventory import SubscriptionEntry
 from outlook_addin_operator.keys import Key
-from outlook_addin_operator.subscription.apply import is_orphaned, is_ours
+from outlook_addin_operator.subscription.apply import is_orphaned, is_ours, user_of
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,3 @@ def compare(
         return Findings(trusted=not missing)
     surplus = {user: tuple(ids) for user, ids in ours.items() if user not in known or len(ids) > 1}
     return Findings(surplus, missing)
-
-
-def user_of(found: Subscription) -> str | None:
-    """Return whose events a Graph subscription announces; None for anything but all events of a user."""
-    match found.resource.strip("/").lower().split("/"):
-        case ["users", user, "events"]:
-            return user
-        case _:
-            return None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from outlook_addin_core.domain.renewal import pause_end
 from outlook_addin_operator.keys import RENEW_REQUESTED, has_finalizer, is_deleting
 from outlook_addin_operator.status import parse_time
 
@@ -20,7 +21,7 @@ def due_time(body: Mapping[str, Any], now: datetime) -> datetime | None:
     if status.get("observedGeneration") != body["metadata"]["generation"] or _is_requested(body, status):
         return now
     if status.get("failedRenewals"):
-        return parse_time(status.get("nextAttemptTime")) or now
+        return pause_end(parse_time(status.get("nextAttemptTime")), now) or now
     if not status.get("subscriptionId"):
         return now
     return parse_time(status.get("renewalTime")) or now

@@ -12,7 +12,7 @@ from outlook_addin_operator.addin.spec import AddinView, view
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import Credentials, CredentialsReader
 from outlook_addin_operator.inventory import Inventory
-from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key, Object
+from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key, Object, is_deleting
 from outlook_addin_operator.subscription.memory import Memory
 from outlook_addin_operator.subscription.observed import Observed
 
@@ -36,7 +36,7 @@ async def gather(  # noqa: PLR0913 - where it reads from
         body=body,
         addin=addin,
         invalid=invalid,
-        credentials=await _credentials(credentials, addin),
+        credentials=await _credentials(credentials, addin, ends=is_deleting(body)),
         web_available=await _web_available(cluster, body, addin, now),
         older=await _older(cluster, inventory, key, body),
         retry=retry,
@@ -56,8 +56,12 @@ async def _addin(cluster: Cluster, body: Object) -> tuple[AddinView | None, str 
         return None, str(error)
 
 
-async def _credentials(reader: CredentialsReader, addin: AddinView | None) -> Credentials | None:
-    return None if addin is None else await reader.read(addin)
+async def _credentials(
+    reader: CredentialsReader, addin: AddinView | None, *, ends: bool
+) -> Credentials | None:
+    if addin is None:
+        return None
+    return await (reader.read_to_clean_up(addin) if ends or addin.deleting else reader.read(addin))
 
 
 async def _web_available(cluster: Cluster, body: Object, addin: AddinView | None, now: datetime) -> bool:

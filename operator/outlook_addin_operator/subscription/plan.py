@@ -4,13 +4,13 @@ First come reasons why there must be no Graph subscription, of which the first c
 that exists is in place, asked for or due; then whether a new one can be made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
 from outlook_addin_core.domain.durations import parse_duration
-from outlook_addin_core.domain.renewal import due_check, renewal_time
+from outlook_addin_core.domain.renewal import due_check, pause_end, renewal_time
 from outlook_addin_operator.addin.spec import AddinView
 from outlook_addin_operator.keys import MANAGED_BY, WEB_MANAGER, has_finalizer, is_deleting
 from outlook_addin_operator.status import parse_time
@@ -30,6 +30,9 @@ RETENTION: Final = "720h"
 """How long an idle mailbox stays subscribed unless spec.syncServer.idleSubscriptionRetention says."""
 
 LOOK_AGAIN: Final = timedelta(minutes=1)
+LOOK_ANYWAY: Final = timedelta(minutes=10)
+"""When to look again at what is woken as soon as its OutlookAddin finds what it waits for."""
+
 CLEANUP_PATIENCE: Final = timedelta(minutes=5)
 CLEANUP_PATIENCE_WITHOUT_CREDENTIALS: Final = timedelta(minutes=1)
 
@@ -121,9 +124,9 @@ def _consequence(found: Blocker) -> Action:
 def _subscription(observed: Observed, addin: AddinView, now: datetime) -> Decision:
     """Decide about an object that nothing speaks against."""
     memory = observed.memory
-    paused = memory.failures and memory.next_attempt is not None and now < memory.next_attempt
-    if paused and not observed.retry and not observed.changed:
-        return Decision(Action.NOTHING, next_time=memory.next_attempt)
+    paused_until = pause_end(memory.next_attempt, now) if memory.failures else None
+    if paused_until is not None and not observed.retry and not observed.changed:
+        return Decision(Action.NOTHING, next_time=paused_until)
     idle_at = retirement(observed)
     if idle_at is not None and idle_at <= now:
         return Decision(Action.RETIRE)
@@ -140,11 +143,11 @@ def _in_place(observed: Observed, addin: AddinView, now: datetime, idle_at: date
     if observed.key_changed and observed.web_accepts:
         return Decision(Action.REPLACE)
     due = due_of(observed, memory)
-    if memory.failures or due is None or now >= due:
+    if due is None or now >= due:
         return Decision(Action.RENEW)
-    if renew_request(observed.body) is not None:
-        recent = memory.last_renewal is not None and now - memory.last_renewal < GUARD
-        return Decision(Action.CHECK if recent else Action.RENEW)
+    if memory.failures or renew_request(observed.body) is not None:
+        age = now - memory.last_renewal if memory.last_renewal is not None else GUARD
+        return Decision(Action.CHECK if timedelta() <= age < GUARD else Action.RENEW)
     if observed.check:
         return Decision(Action.CHECK)
     return Decision(Action.NOTHING, "Subscribed", next_time=_next_look(observed, due, idle_at, now))
@@ -164,18 +167,18 @@ def retirement(observed: Observed) -> datetime | None:
     settings = observed.required_addin.spec.get("syncServer") or {}
     try:
         return needed + parse_duration(settings.get("idleSubscriptionRetention") or RETENTION)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
 def last_needed(text: str | None) -> datetime | None:
-    """Read a moment, or a date, which counts to its end; None for anything else."""
+    """Read a moment, or a date, which counts to its end; None for anything else, and for the end of time."""
     try:
         moment = datetime.fromisoformat(text or "")
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment + timedelta(days=1) if len(text or "") == len("2026-01-01") else moment
+    except (ValueError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment + timedelta(days=1) if len(text or "") == len("2026-01-01") else moment
 
 
 def _next_look(observed: Observed, due: datetime, idle_at: datetime | None, now: datetime) -> datetime:
@@ -191,7 +194,7 @@ def _creation(observed: Observed, now: datetime) -> Decision:
 
 def _web_server_awaited(now: datetime) -> Decision:
     message = "Graph calls the web server while it makes a subscription; waiting until it is available."
-    return Decision(Action.WAIT, "WaitingForWebServer", message, now + LOOK_AGAIN)
+    return Decision(Action.WAIT, "WaitingForWebServer", message, now + LOOK_ANYWAY)
 
 
 def _with_credentials(observed: Observed, decision: Decision, now: datetime) -> Decision:
@@ -200,9 +203,9 @@ def _with_credentials(observed: Observed, decision: Decision, now: datetime) -> 
         return decision
     problem = observed.credentials.problem if observed.credentials else None
     if problem is not None:
-        return Decision(Action.WAIT, problem.reason, problem.message, now + LOOK_AGAIN)
+        return Decision(Action.WAIT, problem.reason, problem.message, now + LOOK_ANYWAY)
     if observed.credentials is None or observed.credentials.webhook_key is None:
-        return _web_server_awaited(now)
+        return replace(_web_server_awaited(now), next_time=now + LOOK_AGAIN)
     return decision
 
 

@@ -14,7 +14,7 @@ from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.events import Note, Recorder, transitions
 from outlook_addin_operator.graph_access import GraphAccess, GraphAccessCache
-from outlook_addin_operator.inventory import Inventory
+from outlook_addin_operator.inventory import Inventory, SubscriptionEntry
 from outlook_addin_operator.keys import ADDIN, FINALIZER, Key, has_finalizer
 from outlook_addin_operator.metrics import Metrics
 from outlook_addin_operator.status import differs
@@ -28,8 +28,8 @@ from outlook_addin_operator.subscription.observed import Observed
 from outlook_addin_operator.subscription.plan import LOOK_AGAIN, Action, Decision, decide, due_of
 from outlook_addin_operator.subscription.replacements import POSTPONED, PostponedError
 
-PASSING: Final = frozenset({"GraphError", "GraphUnreachable", "Subscribed", "Throttled", "TokenRejected"})
-"""Reasons that go away with an outage; who is still subscribed only waits for the next attempt to renew."""
+PASSING: Final = frozenset({"GraphError", "GraphUnreachable", "Throttled", "TokenRejected"})
+"""Reasons that go away with an outage."""
 
 _ENDS = frozenset({Action.DELETE, Action.ORPHAN, Action.RELEASE, Action.ABANDON})
 _ATTEMPTS = frozenset({Action.CREATE, Action.RENEW, Action.MOVE, Action.REPLACE, Action.CHECK})
@@ -111,7 +111,7 @@ class SubscriptionReconciler:
             if await self._cluster.set_finalizers(observed.body, finalizers) is None:
                 return None
         try:
-            found = await self._call(observed, decision.action)
+            found = _alive(await self._call(observed, decision.action), self._clock.now())
         except PostponedError:
             return self._clock.now() + timedelta(seconds=POSTPONED)
         except (ClientError, ClaimedElsewhereError, LostError, ssl.SSLError) as error:
@@ -241,14 +241,23 @@ class SubscriptionReconciler:
         """End all pauses in a tenant that works again: nobody waits for an hour after an outage."""
         if self._access(observed).throttle.relieved():
             tenant = observed.mailbox.tenant_id
-            self._agenda.wake_subscriptions(
-                _addin_key(observed),
-                lambda entry: entry.failing and entry.mailbox[0] == tenant and entry.reason in PASSING,
-                retry=True,
-            )
+
+            def waits(entry: SubscriptionEntry) -> bool:
+                """Who is still ready only waits for the next attempt to renew, whatever the last one met."""
+                passing = entry.ready or entry.reason in PASSING
+                return entry.failing and entry.mailbox[0] == tenant and passing
+
+            self._agenda.wake_subscriptions(_addin_key(observed), waits, retry=True)
 
     def _count(self, outcome: str) -> None:
         self._metrics.renewals.labels(outcome).inc()
+
+
+def _alive(found: Subscription, now: datetime) -> Subscription:
+    """Refuse one that has ended already: it would be renewed again at once, for ever."""
+    if found.expiration <= now:
+        raise ServerError("the subscription has ended already", operation="graph.subscriptions")
+    return found
 
 
 def _addin_key(observed: Observed) -> Key:

@@ -32,7 +32,7 @@ def granted(observed: Observed, found: Subscription, now: datetime, *, renewed: 
         observed.memory.without_failures(),
         subscription_id=found.id,
         resource=found.resource,
-        notification_url=found.notification_url or _wanted_url(observed),
+        notification_url=_url_of(observed, found),
         expiration=found.expiration.replace(microsecond=0),
         last_renewal=moment if renewed else observed.memory.last_renewal,
         handled_request=renew_request(observed.body) or observed.memory.handled_request,
@@ -151,9 +151,11 @@ def _key_of(observed: Observed, found: Subscription) -> str | None:
     return known.key_id if is_same else observed.key_id
 
 
-def _wanted_url(observed: Observed) -> str:
-    addin = observed.addin
-    return addin.config.notification_url(addin.installation) if addin else ""
+def _url_of(observed: Observed, found: Subscription) -> str:
+    """Return where notifications go: in our own spelling if that is where we want them."""
+    addin = observed.required_addin
+    wanted = addin.config.notification_url(addin.installation)
+    return wanted if not found.notification_url or found.notifies(wanted) else found.notification_url
 
 
 def _compose(
