@@ -103,6 +103,16 @@ def test_a_key_that_exists_is_never_made_anew() -> None:
     assert planned(observe(addin(), child("Secret"))).create == []
 
 
+def test_a_key_that_cannot_be_used_does_not_roll_the_pods_again_and_again() -> None:
+    observed = observe(addin(), child("Secret"), key=None)
+    first, second = (plan(observed, image="web:1", new_key=key) for key in (b"a" * 32, b"b" * 32))
+    assert first.config_hash == second.config_hash
+    assert first.create == []
+    status = status_of(observed, running())
+    assert states(status)["Ready"] == ("False", "WebhookKeyUnusable")
+    assert "desk-webhook-key" in status["conditions"][0]["message"]
+
+
 @pytest.mark.parametrize(
     ("sentence", "existing", "conflicts"),
     [

@@ -107,10 +107,12 @@ def plan(observed: Observed, *, image: str, new_key: bytes) -> Plan:
         new_key: Random bytes that become the webhook key if there is none yet.
     """
     view = observed.view
-    key = observed.credentials.webhook_key or new_key
+    key = observed.credentials.webhook_key
+    if key is None and "Secret" not in observed.children:
+        key = new_key
     digest = config_hash(view, observed.credentials, key)
     wanted = _wanted(view, image, digest, observed.children.get("Deployment"))
-    secret = [webhook_key.build(view.owner, key)] if view.sync_enabled else []
+    secret = [webhook_key.build(view.owner, key or new_key)] if view.sync_enabled else []
     kinds = {body["kind"] for body in (*wanted, *secret)}
     conflicts = tuple(sorted(kind for kind in kinds if _is_taken(observed.children.get(kind), view.owner)))
     if conflicts:
@@ -127,13 +129,14 @@ def plan(observed: Observed, *, image: str, new_key: bytes) -> Plan:
     )
 
 
-def config_hash(view: AddinView, credentials: Credentials, key: bytes) -> str:
+def config_hash(view: AddinView, credentials: Credentials, key: bytes | None) -> str:
     """Return what changes with everything that a pod reads at its start.
 
-    A keyed hash, because it stands where more people can read than may read the Secret.
+    A keyed hash, because it stands where more people can read than may read the Secret. Without a key nothing
+    secret goes into it; no pod starts then.
     """
     parts = [view.config.to_json(), credentials.ca_bundle or ""]
-    if view.sync_enabled:
+    if view.sync_enabled and key is not None:
         parts += [f"{name}={value}" for name, value in sorted(credentials.values.items())]
         parts += [(credentials.previous_webhook_key or b"").hex()]
         return hmac.digest(key, "\0".join(parts).encode(), "sha256").hex()[:32]

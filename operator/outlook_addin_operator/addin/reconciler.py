@@ -65,6 +65,7 @@ class AddinReconciler:
         self._acceptance = Acceptance(graph, clock)
         self._ends: dict[Key, datetime] = {}
         self._seen: dict[Key, tuple[object, ...]] = {}
+        self._new_keys: dict[Key, bytes] = {}
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Look at one OutlookAddin; returns when to look again."""
@@ -72,6 +73,7 @@ class AddinReconciler:
         if body is None:
             self._seen.pop(key, None)
             self._ends.pop(key, None)
+            self._new_keys.pop(key, None)
             self._acceptance.forget(key)
             return None
         if is_deleting(body):
@@ -113,7 +115,7 @@ class AddinReconciler:
             expires=await self._expires(key, observed),
             verdict=await self._acceptance.of(meaning, observed.credentials),
         )
-        todo = plan(observed, image=self._web_image, new_key=os.urandom(LENGTH))
+        todo = plan(observed, image=self._web_image, new_key=self._new_key(key, observed))
         applied = await apply(self._cluster, todo, observed.children)
         deployment = applied.objects.get("Deployment") or observed.children.get("Deployment")
         if todo.conflicts:
@@ -129,6 +131,13 @@ class AddinReconciler:
         await self._write(body, status.compose(observed, todo, outcome, self._clock.now()))
         self._wake_subscriptions(key, observed, available=is_available(deployment))
         return self._clock.now() + _pause(observed, todo, applied.errors)
+
+    def _new_key(self, key: Key, observed: Observed) -> bytes:
+        """Return what becomes the webhook key; the same until it is there, so that pods are rolled once."""
+        if observed.credentials.webhook_key is not None:
+            self._new_keys.pop(key, None)
+            return observed.credentials.webhook_key
+        return self._new_keys.setdefault(key, os.urandom(LENGTH))
 
     async def _expires(self, key: Key, observed: Observed) -> datetime | None:
         expires = await self._expiry.of(observed.view, observed.credentials)

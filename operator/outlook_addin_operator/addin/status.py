@@ -8,6 +8,7 @@ from typing import Any
 from outlook_addin_core.domain.credential_expiry import step
 from outlook_addin_operator.addin.acceptance import Verdict
 from outlook_addin_operator.addin.health import Health
+from outlook_addin_operator.addin.objects import webhook_key
 from outlook_addin_operator.addin.objects.labels import selector
 from outlook_addin_operator.addin.plan import PARTS, Observed, Plan, names
 from outlook_addin_operator.addin.spec import CredentialsType, admin_consent_urls
@@ -106,6 +107,10 @@ def _conditions(observed: Observed, plan: Plan, outcome: Outcome, now: datetime)
     return result
 
 
+_UNUSABLE_KEY = (
+    "Secret {} holds no key that can be used; delete it, and it is made anew, "
+    "or write 32 random bytes or more, as base64, under key."
+)
 _SUSPENDED = "spec.suspend is true: nothing is changed here. Calendar subscriptions are still renewed."
 _NO_PODS = Health(
     available=False, rolling=True, stuck=False, reason="Progressing", message="The Deployment is being made."
@@ -139,6 +144,8 @@ def _not_usable(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str, 
     problem = observed.credentials.problem
     if observed.view.sync_enabled and problem is not None:
         return problem.reason, problem.message, False
+    if observed.view.sync_enabled and "Secret" in observed.children and not observed.credentials.webhook_key:
+        return "WebhookKeyUnusable", _UNUSABLE_KEY.format(webhook_key.name(observed.view.owner)), False
     if plan.unavailable:
         return "ExposureUnavailable", _unserved(plan.unavailable), True
     if outcome.health is None and observed.view.suspended:
