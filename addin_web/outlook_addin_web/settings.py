@@ -64,9 +64,9 @@ class Settings:
             addin_name=environ.get("ADDIN_NAME", ""),
             namespace=environ.get("POD_NAMESPACE", ""),
             webhook_keys=_webhook_keys(environ),
-            client_secret=environ.get("CLIENT_SECRET", ""),
+            client_secret=environ.get("CLIENT_SECRET", "").strip(),
             credential=_credential(environ),
-            gateway_client_secret=environ.get("SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET", ""),
+            gateway_client_secret=environ.get("SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET", "").strip(),
             ca_bundle=Path(bundle) if bundle else None,
             listen_address=environ.get("LISTEN_ADDRESS") or "0.0.0.0",  # noqa: S104 - see above
             port=_port(environ, "PORT", 8080),
