@@ -161,7 +161,7 @@ def interpret(
     values = _values(view, secret, certificate)
     reference = view.ca_bundle_ref
     ca_bundle = ((bundle or {}).get("data") or {}).get(reference[1]) if reference else None
-    problem = _missing(view, secret, certificate, values) or _no_bundle(view, ca_bundle)
+    problem = _missing(view, secret, certificate, values) or no_bundle(view, ca_bundle)
     credential: ClientSecret | ClientCertificate | None = None
     if problem is None:
         credential, problem = _credential(view, values)
@@ -179,11 +179,19 @@ def _values(
     view: AddinView, secret: Mapping[str, Any] | None, certificate: Mapping[str, Any] | None
 ) -> dict[str, str]:
     """Return what is there of what is used."""
-    own = (GRAPH_SECRET, GATEWAY_SECRET) if view.credentials_type is _SECRET else (GATEWAY_SECRET,)
+    own: tuple[str, ...] = (GATEWAY_SECRET,)
+    if view.credentials_type is _SECRET:
+        own = (GRAPH_SECRET, GATEWAY_SECRET, *_tracing_keys(view, secret))
     found = {key: text for key in own if (text := _text(secret, key))}
     if view.credentials_type is CredentialsType.CERTIFICATE:
         found |= {key: text for key in _CERTIFICATE_KEYS if (text := _text(certificate, key))}
     return found
+
+
+def _tracing_keys(view: AddinView, secret: Mapping[str, Any] | None) -> list[str]:
+    """Return the settings of OpenTelemetry, which the pods take from the Secret as variables."""
+    stored = (secret or {}).get("data") or {}
+    return sorted(key for key in stored if key.startswith("OTEL_")) if view.spec.get("tracing") else []
 
 
 def _missing(
@@ -210,7 +218,8 @@ def _missing(
     return None
 
 
-def _no_bundle(view: AddinView, ca_bundle: str | None) -> Problem | None:
+def no_bundle(view: AddinView, ca_bundle: str | None) -> Problem | None:
+    """Say that the CA bundle is missing, if one is asked for; no pod starts without it."""
     if not view.ca_bundle_ref or ca_bundle:
         return None
     name, key = view.ca_bundle_ref

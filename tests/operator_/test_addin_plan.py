@@ -151,6 +151,13 @@ def test_everything_that_pods_read_at_their_start_rolls_them() -> None:
     assert planned(observe(addin(), secret={**SECRET, "CLIENT_SECRET": "new"})).config_hash != base
     assert planned(observe(addin(), key=b"k" * 32)).config_hash != base
     assert planned(observe(addin(), secret={**SECRET, "OTHER": "new"})).config_hash == base
+    assert planned(observe(addin(), secret={**SECRET, "OTEL_X": "new"})).config_hash == base
+    traced = addin(tracing={"endpoint": "http://collector:4318"})
+    once, twice = ({**SECRET, "OTEL_EXPORTER_OTLP_HEADERS": value} for value in ("a", "b"))
+    assert (
+        planned(observe(traced, secret=once)).config_hash
+        != planned(observe(traced, secret=twice)).config_hash
+    )
 
 
 def test_without_synchronisation_the_secret_does_not_matter() -> None:
@@ -211,6 +218,14 @@ DEADLINE = [
             running(),
             {},
             "SecretKeyMissing",
+            {"Reconciling"},
+        ),
+        (
+            "no CA bundle, which keeps pods from starting, also without synchronisation",
+            observe(addin(sync=False, proxy={"caBundleRef": {"name": "ca"}}), secret=None),
+            running(conditions=[]),
+            {},
+            "CABundleNotFound",
             {"Reconciling"},
         ),
         (

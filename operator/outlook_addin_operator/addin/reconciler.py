@@ -27,8 +27,8 @@ from outlook_addin_operator.keys import ADDIN, FINALIZER, Key, Object, has_final
 from outlook_addin_operator.status import Condition, differs
 
 RESYNC: Final = timedelta(minutes=10)
-SECRETS: Final = timedelta(minutes=1)
-"""How often Secrets are read again, which nobody tells us about."""
+UNWATCHED: Final = timedelta(minutes=1)
+"""How often Secrets and CA bundles are read again, which nobody tells us about."""
 
 RETRY: Final = timedelta(seconds=15)
 
@@ -194,5 +194,6 @@ class AddinReconciler:
 def _pause(observed: Observed, todo: Plan, errors: list[str]) -> timedelta:
     if todo.conflicts or errors:
         return RETRY
-    needs_secrets = observed.view.sync_enabled or todo.unavailable or todo.missing
-    return SECRETS if needs_secrets else RESYNC
+    view = observed.view
+    unwatched = view.sync_enabled or view.ca_bundle_ref or todo.unavailable or todo.missing
+    return UNWATCHED if unwatched else RESYNC

@@ -12,6 +12,7 @@ from outlook_addin_operator.addin.objects import webhook_key
 from outlook_addin_operator.addin.objects.labels import selector
 from outlook_addin_operator.addin.plan import PARTS, Observed, Plan, names
 from outlook_addin_operator.addin.spec import CredentialsType, admin_consent_urls
+from outlook_addin_operator.credentials import no_bundle
 from outlook_addin_operator.inventory import Counts
 from outlook_addin_operator.keys import ADOPT, Key, Object
 from outlook_addin_operator.status import Condition, find, format_time, render
@@ -141,14 +142,15 @@ def _not_applied(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str,
 
 
 def _not_usable(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str, str, bool] | None:
-    problem = observed.credentials.problem
-    if observed.view.sync_enabled and problem is not None:
+    credentials, view = observed.credentials, observed.view
+    problem = credentials.problem if view.sync_enabled else no_bundle(view, credentials.ca_bundle)
+    if problem is not None:
         return problem.reason, problem.message, False
-    if observed.view.sync_enabled and "Secret" in observed.children and not observed.credentials.webhook_key:
-        return "WebhookKeyUnusable", _UNUSABLE_KEY.format(webhook_key.name(observed.view.owner)), False
+    if view.sync_enabled and "Secret" in observed.children and not credentials.webhook_key:
+        return "WebhookKeyUnusable", _UNUSABLE_KEY.format(webhook_key.name(view.owner)), False
     if plan.unavailable:
         return "ExposureUnavailable", _unserved(plan.unavailable), True
-    if outcome.health is None and observed.view.suspended:
+    if outcome.health is None and view.suspended:
         return "Suspended", _SUSPENDED, False
     return None
 
