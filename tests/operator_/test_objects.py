@@ -215,9 +215,9 @@ def test_every_way_in_leads_to_the_host_and_path_of_the_deployment_url() -> None
     gate = httproute.build(owner, config, {"parentRefs": [{"name": "gate"}]})["spec"]
     assert gate["hostnames"] == ["bank.example"]
     assert gate["rules"][0]["matches"][0]["path"]["value"] == "/outlook/addin"
-    way = route.build(owner, config, {"termination": "reencrypt"})["spec"]
+    way = route.build(owner, config, {"termination": "edge"})["spec"]
     assert (way["host"], way["path"], way["tls"]["termination"]) == (
         "bank.example",
         "/outlook/addin",
-        "reencrypt",
+        "edge",
     )
