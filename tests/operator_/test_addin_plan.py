@@ -133,6 +133,18 @@ def test_names_that_are_taken(sentence: str, existing: dict[str, Any], conflicts
     assert bool(result.apply) == (not conflicts), sentence
 
 
+def test_what_a_deleted_addin_of_the_same_name_left_is_waited_for() -> None:
+    left = child("Service")
+    left["metadata"]["ownerReferences"] = [{**OURS[0], "uid": "uid-0"}]
+    observed = observe(addin(), left)
+    assert (planned(observed).apply, planned(observed).conflicts) == ([], ())
+    found = states(status_of(observed))
+    assert found["Ready"] == ("False", "PredecessorLeaving")
+    assert "Stalled" not in found
+    both = states(status_of(observe(addin(), left, child("ConfigMap", ours=False))))
+    assert both["Stalled"] == ("True", "NameConflict")
+
+
 def test_a_way_in_that_is_not_wanted_any_more_is_removed_and_a_strangers_is_left() -> None:
     observed = observe(addin(ingress={}), child("Route"), child("HTTPRoute", ours=False), child("Ingress"))
     assert kinds(planned(observed).prune) == ["Route"]

@@ -249,3 +249,15 @@ async def test_a_suspended_addin_is_left_as_it_is_until_it_is_resumed(here: Here
     await patch(here, "oaddin", "desk", suspend=False)
     await here.until("service", "desk", lambda _body: True)
     await here.until("deployment", "desk", lambda body: config_hash(body) != config_hash(before))
+
+
+async def test_an_addin_that_is_made_anew_takes_its_name_back_by_itself(here: Here, addin: Build) -> None:
+    await here.apply(addin(sync=False, proxy={}))
+    first = await here.until("deployment", "desk", lambda _body: True)
+    await here.kubectl("delete", "oaddin", "desk")
+    await here.apply(addin(sync=False, proxy={}))
+    uid = first["metadata"]["uid"]
+    await here.until("deployment", "desk", lambda body: body["metadata"]["uid"] != uid)
+    body = await here.get("oaddin", "desk")
+    assert body is not None
+    assert condition(body, "Stalled") is None

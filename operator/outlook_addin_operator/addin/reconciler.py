@@ -118,7 +118,7 @@ class AddinReconciler:
         todo = plan(observed, image=self._web_image, new_key=self._new_key(key, observed))
         applied = await apply(self._cluster, todo, observed.children)
         deployment = applied.objects.get("Deployment") or observed.children.get("Deployment")
-        if todo.conflicts:
+        if todo.conflicts or todo.leaving:
             deployment = None
         outcome = status.Outcome(
             deployment=deployment,
@@ -192,7 +192,7 @@ class AddinReconciler:
 
 
 def _pause(observed: Observed, todo: Plan, errors: list[str]) -> timedelta:
-    if todo.conflicts or errors:
+    if todo.conflicts or todo.leaving or errors:
         return RETRY
     view = observed.view
     unwatched = view.sync_enabled or view.ca_bundle_ref or todo.unavailable or todo.missing

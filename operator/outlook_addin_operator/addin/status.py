@@ -112,6 +112,7 @@ _UNUSABLE_KEY = (
     "Secret {} holds no key that can be used; delete it, and it is made anew, "
     "or write 32 random bytes or more, as base64, under key."
 )
+_LEAVING = "Objects of a deleted OutlookAddin of this name are still being removed; new ones are made then."
 _SUSPENDED = "spec.suspend is true: nothing is changed here. Calendar subscriptions are still renewed."
 _NO_PODS = Health(
     available=False, rolling=True, stuck=False, reason="Progressing", message="The Deployment is being made."
@@ -134,6 +135,8 @@ def _ready(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[Condition,
 def _not_applied(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str, str, bool] | None:
     if plan.conflicts:
         return "NameConflict", _conflict(observed, plan.conflicts), True
+    if plan.leaving:
+        return "PredecessorLeaving", _LEAVING, False
     if outcome.immutable:
         return "ImmutableField", _immutable(observed, outcome), True
     if outcome.errors:
