@@ -134,6 +134,14 @@ SYNC = {"enabled": True, "authGateway": {"clientId": "gateway"}}
             "subscriptionExpiration: .*must be a duration such as 36h",
         ),
         (
+            {"syncServer": SYNC | {"subscriptionExpiration": "518400s"}},
+            "subscriptionExpiration: .*must be a duration such as .*of five digits at most",
+        ),
+        (
+            {"syncServer": SYNC | {"idleSubscriptionRetention": "2592000s"}},
+            "idleSubscriptionRetention: .*of five digits at most",
+        ),
+        (
             {"syncServer": SYNC | {"subscriptionExpiration": "200h"}},
             "subscriptionExpiration: .*must lie between 1s and 166h40m",
         ),
