@@ -102,11 +102,13 @@ class GraphAccessCache:
         proxy = view.spec.get("proxy") or {}
         authority = config.tenant_authority(tenant_id)
         graph_proxy, entra_proxy = proxy_for(config.graph_url, proxy), proxy_for(authority, proxy)
+        # noProxy leads past the proxies of our own environment, too, which count if the spec has none
+        decided = bool(proxy.get("httpProxy") or proxy.get("httpsProxy"))
         context = trust(bundle)
         client = make_client(
             base_url=config.graph_url,
             ca_bundle=bundle,
-            transport=httpx2.AsyncHTTPTransport(verify=context, proxy=graph_proxy) if graph_proxy else None,
+            transport=httpx2.AsyncHTTPTransport(verify=context, proxy=graph_proxy) if decided else None,
         )
         tokens = TokenSource(
             authority,
@@ -114,7 +116,7 @@ class GraphAccessCache:
             _credential(credentials),
             f"{config.graph_url}/.default",
             ca_bundle=bundle,
-            transport=httpx2.HTTPTransport(verify=context, proxy=entra_proxy) if entra_proxy else None,
+            transport=httpx2.HTTPTransport(verify=context, proxy=entra_proxy) if decided else None,
             observe=self._observe,
         )
         throttle = self._throttles.setdefault((config.client_id, tenant_id), self._throttle(config.client_id))
