@@ -88,3 +88,21 @@ async def test_what_may_not_be_removed_is_told(mill: Mill, monkeypatch: pytest.M
         item for item in mill.cluster.objects[ADDIN]["status"]["conditions"] if item["type"] == "Ready"
     ]
     assert "Ingress addin: held by a policy" in ready["message"]
+
+
+async def test_a_kind_that_is_out_of_order_holds_up_only_those_who_ask_for_it(
+    mill: Mill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = mill.cluster.get
+
+    async def broken(kind: str, namespace: str, name: str) -> Object | None:
+        if kind == "Route":
+            raise ClusterError("the server is currently unable to handle the request")
+        return await read(kind, namespace, name)
+
+    monkeypatch.setattr(mill.cluster, "get", broken)
+    await mill.run_addin()
+    assert Key("Service", "bank", "addin") in mill.cluster.objects
+    ask(mill, route={})
+    with pytest.raises(ClusterError, match="unable to handle"):
+        await mill.run_addin()
