@@ -76,9 +76,17 @@ class GraphAccessCache:
             return known
         made = self._make(view, tenant_id, credentials, fingerprint)
         if known is not None:
-            self._retired.append((self._clock.monotonic() + RETIREMENT, known))
+            self._retire(known)
         self._entries[place] = made
         return made
+
+    def forget(self, installation: str) -> None:
+        """Let go of the clients of an add-in that is gone."""
+        for place in [place for place in self._entries if place[0] == installation]:
+            self._retire(self._entries.pop(place))
+
+    def _retire(self, access: GraphAccess) -> None:
+        self._retired.append((self._clock.monotonic() + RETIREMENT, access))
 
     async def close_retired(self) -> None:
         """Close clients that were replaced some minutes ago."""

@@ -61,6 +61,7 @@ class AddinReconciler:
         self._clock = clock
         self._web_image = web_image
         self._deletion = Deletion(cluster, agenda, recorder, clock)
+        self._graph = graph
         self._expiry = Expiry(graph, clock)
         self._acceptance = Acceptance(graph, clock)
         self._ends: dict[Key, datetime] = {}
@@ -77,7 +78,10 @@ class AddinReconciler:
             self._acceptance.forget(key)
             return None
         if is_deleting(body):
-            return await self._deletion.reconcile(body)
+            again = await self._deletion.reconcile(body)
+            if again is None and self._graph is not None:
+                self._graph.forget(body["metadata"]["uid"])
+            return again
         prepared = await self._prepare(body)
         if prepared is None:
             return None
