@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,10 +78,14 @@ class Settings:
         """Check that the environment holds what the configuration asks for.
 
         Raises:
-            SettingsError: A variable is missing, or the CA bundle is.
+            SettingsError: A variable is missing, or the CA bundle is or cannot be read.
         """
         if self.ca_bundle is not None and not self.ca_bundle.is_file():
             raise SettingsError(f"CA_BUNDLE names {self.ca_bundle}, which is not a file.")
+        if self.ca_bundle is not None and not _holds_certificates(self.ca_bundle):
+            raise SettingsError(
+                f"CA_BUNDLE names {self.ca_bundle}, which holds no readable PEM certificates."
+            )
         if not config.sync_server_enabled:
             return
         needed = {
@@ -93,6 +98,14 @@ class Settings:
         missing = [name for name, value in needed.items() if not value]
         if missing:
             raise SettingsError(f"{', '.join(missing)} must be set while syncServerEnabled is true.")
+
+
+def _holds_certificates(bundle: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
+    except ssl.SSLError:
+        return False
+    return True
 
 
 def load_config(path: Path) -> AddinConfig:

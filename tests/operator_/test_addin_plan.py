@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -154,6 +155,19 @@ def test_switching_synchronisation_off_takes_the_right_away_and_keeps_the_key() 
     assert kinds(planned(observe(addin(sync=False), child("RoleBinding"), child("Secret"))).prune) == [
         "RoleBinding"
     ]
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_ca_bundle_that_cannot_be_read_is_told_by_the_addin(*, sync: bool) -> None:
+    body = addin(sync=sync, proxy={"caBundleRef": {"name": "ca"}})
+    observed = observe(body)
+    credentials = replace(observed.credentials, ca_bundle="nonsense", problem=None)
+    if sync:
+        secret = {"data": {name: base64.b64encode(text.encode()).decode() for name, text in SECRET.items()}}
+        credentials = interpret(observed.view, secret, None, {"data": {"ca.crt": "nonsense"}})
+    status = status_of(replace(observed, credentials=credentials), running())
+    assert states(status)["Ready"] == ("False", "InvalidCABundle")
+    assert "ConfigMap ca" in status["conditions"][0]["message"]
 
 
 def test_everything_that_pods_read_at_their_start_rolls_them() -> None:
