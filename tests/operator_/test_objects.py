@@ -17,6 +17,7 @@ from outlook_addin_operator.addin.objects import (
 )
 from outlook_addin_operator.addin.objects.labels import selector
 from outlook_addin_operator.addin.spec import AddinView, view
+from outlook_addin_web import main, sync, worker
 
 CLIENT = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -100,6 +101,12 @@ def test_pods_meet_the_restricted_standard_under_any_user_id(sync: bool) -> None
     assert all({"configMap", "emptyDir", "projected"} & set(volume) for volume in spec["volumes"])
     assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
     assert "runAsUser" not in json.dumps(spec)
+
+
+def test_a_pod_may_finish_its_work_before_it_is_killed() -> None:
+    # the add-in's port and its requests, the worker, the last reports, the port of the metrics
+    stopping = main.SHUTDOWN_SECONDS + worker.DRAIN_SECONDS + sync.LAST_WORDS + main.SHUTDOWN_SECONDS
+    assert deployment.DRAIN_SECONDS + stopping + 5 <= pod(addin())["terminationGracePeriodSeconds"]
 
 
 def test_the_probes_are_those_of_the_documentation() -> None:
