@@ -73,7 +73,12 @@ def kinds(bodies: list[dict[str, Any]]) -> list[str]:
 def status_of(observed: Observed, deployment: dict[str, Any] | None = None, **outcome: Any) -> dict[str, Any]:
     health = assess(deployment, outcome.pop("pods", ())) if deployment else None
     result = Outcome(
-        deployment, health, outcome.pop("errors", ()), outcome.pop("sharing", ()), Counts(3, 2, 1)
+        deployment,
+        health,
+        outcome.pop("errors", ()),
+        outcome.pop("sharing", ()),
+        Counts(3, 2, 1),
+        refusal=outcome.pop("refusal", None),
     )
     return compose(observed, planned(observed), result, NOW)
 

@@ -15,8 +15,9 @@ from outlook_addin_operator.addin.deletion import Deletion
 from outlook_addin_operator.addin.expiry import Expiry
 from outlook_addin_operator.addin.health import Health, assess, is_available
 from outlook_addin_operator.addin.objects.webhook_key import LENGTH
-from outlook_addin_operator.addin.plan import Observed, Plan, plan
+from outlook_addin_operator.addin.plan import EXPOSURES, Observed, Plan, plan
 from outlook_addin_operator.addin.spec import AddinView, view
+from outlook_addin_operator.addin.ways_in import refusal
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import CredentialsReader
@@ -28,7 +29,7 @@ from outlook_addin_operator.status import Condition, differs
 
 RESYNC: Final = timedelta(minutes=10)
 UNWATCHED: Final = timedelta(minutes=1)
-"""How often Secrets and CA bundles are read again, which nobody tells us about."""
+"""How often Secrets, CA bundles and ways in are read again, which nobody tells us about."""
 
 RETRY: Final = timedelta(seconds=15)
 
@@ -131,6 +132,7 @@ class AddinReconciler:
             immutable=applied.immutable,
             sharing=self._inventory.sharing(key, meaning.config.client_id),
             counts=self._inventory.counts(key),
+            refusal=refusal(applied.objects),
         )
         await self._write(body, status.compose(observed, todo, outcome, self._clock.now()))
         self._wake_subscriptions(key, observed, available=is_available(deployment))
@@ -199,5 +201,11 @@ def _pause(observed: Observed, todo: Plan, errors: list[str]) -> timedelta:
     if todo.conflicts or todo.leaving or errors:
         return RETRY
     view = observed.view
-    unwatched = view.sync_enabled or view.ca_bundle_ref or todo.unavailable or todo.missing
-    return UNWATCHED if unwatched else RESYNC
+    unwatched = (
+        view.sync_enabled,
+        view.ca_bundle_ref,
+        todo.unavailable,
+        todo.missing,
+        any(view.spec.get(field) is not None for field in EXPOSURES.values()),
+    )
+    return UNWATCHED if any(unwatched) else RESYNC

@@ -27,6 +27,7 @@ class Outcome:
         errors: What the API server refused, in its words, each with the kind it concerns.
         immutable: Kinds that would have to be made anew.
         sharing: Other OutlookAddins with the same app registration.
+        refusal: Why the way in is refused, if somebody says so.
     """
 
     deployment: Object | None
@@ -35,6 +36,7 @@ class Outcome:
     sharing: Sequence[Key]
     counts: Counts
     immutable: Sequence[str] = ()
+    refusal: str | None = None
 
 
 def compose(observed: Observed, plan: Plan, outcome: Outcome, now: datetime) -> dict[str, Any]:
@@ -153,6 +155,8 @@ def _not_usable(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str, 
         return "WebhookKeyUnusable", _UNUSABLE_KEY.format(webhook_key.name(view.owner)), False
     if plan.unavailable:
         return "ExposureUnavailable", _unserved(plan.unavailable), True
+    if outcome.refusal:
+        return "ExposureRefused", outcome.refusal, True
     if outcome.health is None and view.suspended:
         return "Suspended", _SUSPENDED, False
     return None
