@@ -1,8 +1,9 @@
 """The add-in's web application: which path is answered by whom."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -38,14 +39,25 @@ def build_app(
     """
     app = web.Application(client_max_size=LONGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
-    base = f"/{config.deployment_addin_endpoint}"
-    _add_documents(app, config, base)
-    Statics(config, static_root).add_routes(app, base)
+    bases = _bases(config)
+    statics = Statics(config, static_root)
+    for base in bases:
+        _add_documents(app, config, base)
+        statics.add_routes(app, base)
     if sync is None:
-        _add_sync_off(app, base)
+        _add_sync_off(app, bases)
     else:
-        _add_sync(app, base, sync)
+        _add_sync(app, bases, sync)
     return app
+
+
+def _bases(config: AddinConfig) -> Collection[str]:
+    """Return the paths below which everything is served.
+
+    That of the deployment URL, and, should it have a path of its own, also what is left of it behind a proxy
+    that takes that away.
+    """
+    return dict.fromkeys((urlsplit(config.base_url).path, f"/{config.deployment_addin_endpoint}"))
 
 
 def _add_documents(app: web.Application, config: AddinConfig, base: str) -> None:
@@ -63,17 +75,18 @@ def _add_documents(app: web.Application, config: AddinConfig, base: str) -> None
     app.router.add_get(f"{base}/config.json", show_config)
 
 
-def _add_sync_off(app: web.Application, base: str) -> None:
+def _add_sync_off(app: web.Application, bases: Collection[str]) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.json_response({"sync": "off"})
 
     health.add_routes(app, alive=lambda: True, ready=lambda: True)
-    app.router.add_get(f"{base}/api/mailbox", answer)
-    app.router.add_put(f"{base}/api/mailbox", answer)
+    for base in bases:
+        app.router.add_get(f"{base}/api/mailbox", answer)
+        app.router.add_put(f"{base}/api/mailbox", answer)
 
 
 def _add_sync(
-    app: web.Application, base: str, start: "Callable[[], AbstractAsyncContextManager[Sync]]"
+    app: web.Application, bases: Collection[str], start: "Callable[[], AbstractAsyncContextManager[Sync]]"
 ) -> None:
     async def run(app: web.Application) -> AsyncIterator[None]:
         async with start() as sync:
@@ -91,7 +104,8 @@ def _add_sync(
 
     app.cleanup_ctx.append(run)
     health.add_routes(app, alive=lambda: app[SYNC].alive, ready=lambda: app[SYNC].ready)
-    app.router.add_post(f"{base}/graph/notifications", receive)
-    app.router.add_post(f"{base}/graph/lifecycle", receive)
-    app.router.add_get(f"{base}/api/mailbox", get_mailbox)
-    app.router.add_put(f"{base}/api/mailbox", put_mailbox)
+    for base in bases:
+        app.router.add_post(f"{base}/graph/notifications", receive)
+        app.router.add_post(f"{base}/graph/lifecycle", receive)
+        app.router.add_get(f"{base}/api/mailbox", get_mailbox)
+        app.router.add_put(f"{base}/api/mailbox", put_mailbox)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,9 +65,9 @@ class Settings:
             addin_name=environ.get("ADDIN_NAME", ""),
             namespace=environ.get("POD_NAMESPACE", ""),
             webhook_keys=_webhook_keys(environ),
-            client_secret=environ.get("CLIENT_SECRET", ""),
+            client_secret=environ.get("CLIENT_SECRET", "").strip(),
             credential=_credential(environ),
-            gateway_client_secret=environ.get("SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET", ""),
+            gateway_client_secret=environ.get("SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET", "").strip(),
             ca_bundle=Path(bundle) if bundle else None,
             listen_address=environ.get("LISTEN_ADDRESS") or "0.0.0.0",  # noqa: S104 - see above
             port=_port(environ, "PORT", 8080),
@@ -77,10 +78,14 @@ class Settings:
         """Check that the environment holds what the configuration asks for.
 
         Raises:
-            SettingsError: A variable is missing, or the CA bundle is.
+            SettingsError: A variable is missing, or the CA bundle is or cannot be read.
         """
         if self.ca_bundle is not None and not self.ca_bundle.is_file():
             raise SettingsError(f"CA_BUNDLE names {self.ca_bundle}, which is not a file.")
+        if self.ca_bundle is not None and not _holds_certificates(self.ca_bundle):
+            raise SettingsError(
+                f"CA_BUNDLE names {self.ca_bundle}, which holds no readable PEM certificates."
+            )
         if not config.sync_server_enabled:
             return
         needed = {
@@ -93,6 +98,14 @@ class Settings:
         missing = [name for name, value in needed.items() if not value]
         if missing:
             raise SettingsError(f"{', '.join(missing)} must be set while syncServerEnabled is true.")
+
+
+def _holds_certificates(bundle: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
+    except ssl.SSLError:
+        return False
+    return True
 
 
 def load_config(path: Path) -> AddinConfig:

@@ -6,10 +6,11 @@ Secrets are neither listed nor watched: the operator sees those that an OutlookA
 import base64
 import binascii
 import hashlib
+import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
 from outlook_addin_core.clients.credentials import (
@@ -174,7 +175,7 @@ def interpret(
     values = _values(view, secret, certificate)
     reference = view.ca_bundle_ref
     ca_bundle = ((bundle or {}).get("data") or {}).get(reference[1]) if reference else None
-    problem = _missing(view, secret, certificate, values) or _no_bundle(view, ca_bundle)
+    problem = _missing(view, secret, certificate, values) or no_bundle(view, ca_bundle)
     credential: ClientSecret | ClientCertificate | None = None
     if problem is None:
         credential, problem = _credential(view, values)
@@ -192,11 +193,19 @@ def _values(
     view: AddinView, secret: Mapping[str, Any] | None, certificate: Mapping[str, Any] | None
 ) -> dict[str, str]:
     """Return what is there of what is used."""
-    own = (GRAPH_SECRET, GATEWAY_SECRET) if view.credentials_type is _SECRET else (GATEWAY_SECRET,)
+    own: tuple[str, ...] = (GATEWAY_SECRET,)
+    if view.credentials_type is _SECRET:
+        own = (GRAPH_SECRET, GATEWAY_SECRET, *_tracing_keys(view, secret))
     found = {key: text for key in own if (text := _text(secret, key))}
     if view.credentials_type is CredentialsType.CERTIFICATE:
         found |= {key: text for key in _CERTIFICATE_KEYS if (text := _text(certificate, key))}
     return found
+
+
+def _tracing_keys(view: AddinView, secret: Mapping[str, Any] | None) -> list[str]:
+    """Return the settings of OpenTelemetry, which the pods take from the Secret as variables."""
+    stored = (secret or {}).get("data") or {}
+    return sorted(key for key in stored if key.startswith("OTEL_")) if view.spec.get("tracing") else []
 
 
 def _missing(
@@ -223,11 +232,29 @@ def _missing(
     return None
 
 
-def _no_bundle(view: AddinView, ca_bundle: str | None) -> Problem | None:
-    if not view.ca_bundle_ref or ca_bundle:
+def no_bundle(view: AddinView, ca_bundle: str | None) -> Problem | None:
+    """Say that the CA bundle is missing or unreadable, if one is asked for; no pod starts without it."""
+    if not view.ca_bundle_ref:
         return None
     name, key = view.ca_bundle_ref
-    return Problem("CABundleNotFound", f"ConfigMap {name} with the key {key} does not exist; create it.")
+    if not ca_bundle:
+        return Problem("CABundleNotFound", f"ConfigMap {name} with the key {key} does not exist; create it.")
+    if not _is_readable(ca_bundle):
+        message = f"ConfigMap {name} holds no readable PEM certificates under the key {key}; correct it."
+        return Problem("InvalidCABundle", message)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _is_readable(pem: str) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(
+            cadata=pem.encode("ascii", "ignore").decode()
+        )  # comments may be anything
+    except ssl.SSLError:
+        return False
+    return True
 
 
 def _credential(

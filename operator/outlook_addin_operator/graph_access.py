@@ -76,9 +76,17 @@ class GraphAccessCache:
             return known
         made = self._make(view, tenant_id, credentials, fingerprint)
         if known is not None:
-            self._retired.append((self._clock.monotonic() + RETIREMENT, known))
+            self._retire(known)
         self._entries[place] = made
         return made
+
+    def forget(self, installation: str) -> None:
+        """Let go of the clients of an add-in that is gone."""
+        for place in [place for place in self._entries if place[0] == installation]:
+            self._retire(self._entries.pop(place))
+
+    def _retire(self, access: GraphAccess) -> None:
+        self._retired.append((self._clock.monotonic() + RETIREMENT, access))
 
     async def close_retired(self) -> None:
         """Close clients that were replaced some minutes ago."""
@@ -102,11 +110,13 @@ class GraphAccessCache:
         proxy = view.spec.get("proxy") or {}
         authority = config.tenant_authority(tenant_id)
         graph_proxy, entra_proxy = proxy_for(config.graph_url, proxy), proxy_for(authority, proxy)
+        # noProxy leads past the proxies of our own environment, too, which count if the spec has none
+        decided = bool(proxy.get("httpProxy") or proxy.get("httpsProxy"))
         context = trust(bundle)
         client = make_client(
             base_url=config.graph_url,
             ca_bundle=bundle,
-            transport=httpx2.AsyncHTTPTransport(verify=context, proxy=graph_proxy) if graph_proxy else None,
+            transport=httpx2.AsyncHTTPTransport(verify=context, proxy=graph_proxy) if decided else None,
         )
         tokens = TokenSource(
             authority,
@@ -114,7 +124,7 @@ class GraphAccessCache:
             _credential(credentials),
             f"{config.graph_url}/.default",
             ca_bundle=bundle,
-            transport=httpx2.HTTPTransport(verify=context, proxy=entra_proxy) if entra_proxy else None,
+            transport=httpx2.HTTPTransport(verify=context, proxy=entra_proxy) if decided else None,
             observe=self._observe,
         )
         throttle = self._throttles.setdefault((config.client_id, tenant_id), self._throttle(config.client_id))

@@ -109,6 +109,7 @@ def test_a_pod_proves_itself_with_what_it_was_given(tmp_path: Path, pair: KeyPai
     (tmp_path / "token").write_text("jwt\n")
     assert from_environment({}) is None
     assert from_environment({"CLIENT_SECRET": "s"}) == ClientSecret("s")
+    assert from_environment({"CLIENT_SECRET": "s\n"}) == ClientSecret("s")
     assert isinstance(from_environment({"CLIENT_CERTIFICATE_DIR": str(tmp_path)}), ClientCertificate)
     federated = from_environment(
         {"AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token"), "CLIENT_SECRET": "s"}

@@ -13,6 +13,7 @@ import yaml
 
 from crds.schema_changes import breaking
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
+from outlook_addin_sandbox.cluster.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = Path(__file__).with_name("released")
@@ -98,26 +99,45 @@ def test_objects_made_with_the_released_schema_live_through_the_upgrade_and_back
 ) -> None:
     kubectl = control_plane.kubectl
 
-    def install(folder: Path) -> None:
-        for kind in KINDS:
-            kubectl("apply", "--server-side", "--force-conflicts", "-f", str(folder / f"{kind}.yaml"))
-        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-
     try:
-        install(RELEASED)
+        install(kubectl, RELEASED)
         example = str(ROOT / "manifests" / "example.yaml")
         kubectl("apply", "-n", namespace, "-f", example)
         before = spec_of(kubectl("get", "oaddin", "outlook-addin", "-n", namespace, "-o", "json"))
-        install(ROOT / "crds")
+        install(kubectl, ROOT / "crds")
         kubectl("annotate", "oaddin", "outlook-addin", "-n", namespace, "seen=new")
         after = spec_of(kubectl("get", "oaddin", "outlook-addin", "-n", namespace, "-o", "json"))
         assert all(after[key] == value or contains(after[key], value) for key, value in before.items())
-        install(RELEASED)
+        install(kubectl, RELEASED)
         kubectl("annotate", "oaddin", "outlook-addin", "-n", namespace, "seen=old", "--overwrite")
         back = spec_of(kubectl("get", "oaddin", "outlook-addin", "-n", namespace, "-o", "json"))
         assert back == before
     finally:
-        install(ROOT / "crds")
+        install(kubectl, ROOT / "crds")
+
+
+def test_objects_that_the_schema_would_refuse_today_can_still_be_changed_and_deleted(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    kubectl = control_plane.kubectl
+    example = (ROOT / "manifests" / "examples" / "route.yaml").read_text()
+    older = example.replace("name: outlook-addin", "name: 1.old").replace("edge", "reencrypt")
+    try:
+        install(kubectl, RELEASED)
+        kubectl("apply", "-n", namespace, "-f", "-", input_text=older)
+        install(kubectl, ROOT / "crds")
+        for finalizers in (["example.com/held"], []):
+            patch = json.dumps({"metadata": {"finalizers": finalizers}, "spec": {"logLevel": "debug"}})
+            kubectl("patch", "oaddin", "1.old", "-n", namespace, "--type=merge", "-p", patch)
+        kubectl("delete", "oaddin", "1.old", "-n", namespace, "--timeout=20s")
+    finally:
+        install(kubectl, ROOT / "crds")
+
+
+def install(kubectl: Kubectl, folder: Path) -> None:
+    for kind in KINDS:
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", str(folder / f"{kind}.yaml"))
+    kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
 
 
 def spec_of(text: str) -> dict[str, Any]:

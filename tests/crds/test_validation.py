@@ -117,6 +117,7 @@ SYNC = {"enabled": True, "authGateway": {"clientId": "gateway"}}
             {"disruptionBudget": {"minAvailable": "half"}},
             "spec.disruptionBudget.minAvailable: .*must be a number of pods or a share such as 50%",
         ),
+        ({"route": {"termination": "reencrypt"}}, "spec.route.termination: .*must be edge"),
         ({"tracing": {"endpoint": "collector:4318"}}, "spec.tracing.endpoint: .*must be an address such as"),
         ({"podMonitor": {"interval": "often"}}, "spec.podMonitor.interval: .*must be a duration such as 30s"),
         ({"logLevel": "warn"}, "spec.logLevel: .*supported values: .*warning"),
@@ -131,6 +132,14 @@ SYNC = {"enabled": True, "authGateway": {"clientId": "gateway"}}
         (
             {"syncServer": SYNC | {"subscriptionExpiration": "36000000"}},
             "subscriptionExpiration: .*must be a duration such as 36h",
+        ),
+        (
+            {"syncServer": SYNC | {"subscriptionExpiration": "518400s"}},
+            "subscriptionExpiration: .*must be a duration such as .*of five digits at most",
+        ),
+        (
+            {"syncServer": SYNC | {"idleSubscriptionRetention": "2592000s"}},
+            "idleSubscriptionRetention: .*of five digits at most",
         ),
         (
             {"syncServer": SYNC | {"subscriptionExpiration": "200h"}},
@@ -162,6 +171,17 @@ def test_a_wrong_value_is_refused_with_a_sentence(
     with pytest.raises(KubectlError) as refused:
         apply(addin(**spec))
     assert re.search(sentence, refused.value.stderr), refused.value.stderr
+
+
+@pytest.mark.parametrize("name", ["1desk", "desk.bank", "d" * 53])
+def test_a_name_that_no_child_can_bear_is_refused_with_a_sentence(
+    apply: Callable[[JSON], JSON], name: str
+) -> None:
+    body = addin()
+    body["metadata"]["name"] = name
+    with pytest.raises(KubectlError) as refused:
+        apply(body)
+    assert "metadata.name must" in refused.value.stderr
 
 
 @pytest.mark.parametrize(

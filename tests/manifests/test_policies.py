@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from outlook_addin_sandbox.cluster.errors import KubectlError
 from outlook_addin_sandbox.cluster.kubectl import Kubectl
@@ -89,17 +90,18 @@ def wait_until_in_force(run: Write) -> None:
 
 
 def test_a_mailbox_of_the_own_add_in_can_be_made(as_web: Write) -> None:
-    as_web("create", "-f", "-", body=mailbox("desk-1"))
-    as_web("annotate", "csub", "desk-1", "outlook-addin.dev/renew-requested=t1")
-    as_web("annotate", "csub", "desk-1", "outlook-addin.dev/renew-requested=t2", "--overwrite")
+    as_web("create", "-f", "-", body=mailbox("desk-0000000001"))
+    as_web("annotate", "csub", "desk-0000000001", "outlook-addin.dev/renew-requested=t1")
+    as_web("annotate", "csub", "desk-0000000001", "outlook-addin.dev/renew-requested=t2", "--overwrite")
 
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (mailbox("other-1", of="other"), "of its own OutlookAddin only"),
-        (mailbox("desk-2", labels={}), "has to label what it makes"),
-        (mailbox("desk-3", finalizers=["example.com/held"]), "neither finalizers nor owners"),
+        (mailbox("other-0000000001", of="other"), "of its own OutlookAddin only"),
+        (mailbox("other-0000000002"), "name what it makes after its own OutlookAddin"),
+        (mailbox("desk-0000000002", labels={}), "has to label what it makes"),
+        (mailbox("desk-0000000003", finalizers=["example.com/held"]), "neither finalizers nor owners"),
     ],
 )
 def test_anything_else_cannot_be_made(as_web: Write, body: dict[str, Any], sentence: str) -> None:
@@ -120,14 +122,21 @@ def test_anything_else_cannot_be_made(as_web: Write, body: dict[str, Any], sente
 def test_what_exists_keeps_all_but_the_own_annotations(
     as_web: Write, kubectl: Kubectl, namespace: str, patch: dict[str, Any], sentence: str
 ) -> None:
-    body = mailbox("desk-1", finalizers=["outlook-addin.dev/cleanup"], annotations={"note": "1"})
+    body = mailbox("desk-0000000001", finalizers=["outlook-addin.dev/cleanup"], annotations={"note": "1"})
     kubectl("create", "-n", namespace, "-f", "-", input_text=json.dumps(body))
     try:
         with pytest.raises(KubectlError, match=sentence):
-            as_web("patch", "csub", "desk-1", "--type=merge", "-p", json.dumps(patch))
+            as_web("patch", "csub", "desk-0000000001", "--type=merge", "-p", json.dumps(patch))
     finally:
         kubectl(
-            "patch", "csub", "desk-1", "-n", namespace, "--type=merge", "-p", '{"metadata":{"finalizers":[]}}'
+            "patch",
+            "csub",
+            "desk-0000000001",
+            "-n",
+            namespace,
+            "--type=merge",
+            "-p",
+            '{"metadata":{"finalizers":[]}}',
         )
 
 
@@ -135,19 +144,19 @@ def test_only_what_the_web_server_made_for_its_own_add_in_can_be_deleted(
     as_web: Write, kubectl: Kubectl, namespace: str
 ) -> None:
     by_hand = mailbox("by-hand", labels={})
-    for body in (mailbox("desk-1"), mailbox("other-1", of="other"), by_hand):
+    for body in (mailbox("desk-0000000001"), mailbox("other-1", of="other"), by_hand):
         kubectl("create", "-n", namespace, "-f", "-", input_text=json.dumps(body))
 
     for name in ("other-1", "by-hand"):
         with pytest.raises(KubectlError, match="may delete only CalendarSubscriptions that it made"):
             as_web("delete", "csub", name)
-    as_web("delete", "csub", "desk-1")
+    as_web("delete", "csub", "desk-0000000001")
     left = kubectl("get", "csub", "-n", namespace, "-o", "name").split()
     assert left == [f"calendarsubscription.outlook-addin.dev/{name}" for name in ("by-hand", "other-1")]
 
 
 def test_nobody_else_is_limited(as_web: Write, kubectl: Kubectl, namespace: str) -> None:
-    as_web("create", "-f", "-", body=mailbox("desk-1"))
+    as_web("create", "-f", "-", body=mailbox("desk-0000000001"))
     gitops = f"--as=system:serviceaccount:{namespace}:gitops"
     kubectl(
         "create",
@@ -159,8 +168,25 @@ def test_nobody_else_is_limited(as_web: Write, kubectl: Kubectl, namespace: str)
         f"--serviceaccount={namespace}:gitops",
     )
     kubectl(
-        "patch", "csub", "desk-1", "-n", namespace, gitops, "--type=merge", "-p", '{"spec":{"suspend":true}}'
+        "patch",
+        "csub",
+        "desk-0000000001",
+        "-n",
+        namespace,
+        gitops,
+        "--type=merge",
+        "-p",
+        '{"spec":{"suspend":true}}',
     )
+
+
+def test_no_field_of_the_status_is_forgotten() -> None:
+    crd = yaml.safe_load((ROOT / "crds" / "calendarsubscriptions.yaml").read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    policy = (MANIFESTS / "policies" / "web-pods.yaml").read_text()
+    for field in schema["properties"]["status"]["properties"]:
+        assert f"object.status.?{field}" in policy, field
+        assert f"oldObject.status.?{field}" in policy, field
 
 
 def status_patch(**changes: Any) -> str:
@@ -170,7 +196,7 @@ def status_patch(**changes: Any) -> str:
 def test_the_status_is_the_operators_but_for_one_condition(
     as_web: Write, kubectl: Kubectl, namespace: str
 ) -> None:
-    as_web("create", "-f", "-", body=mailbox("desk-1"))
+    as_web("create", "-f", "-", body=mailbox("desk-0000000001"))
     rights = ("create", "role", "status", "-n", namespace, "--verb=get,patch")
     kubectl(*rights, "--resource=calendarsubscriptions.outlook-addin.dev/status")
     kubectl(
@@ -189,7 +215,7 @@ def test_the_status_is_the_operators_but_for_one_condition(
         "message": "m",
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }
-    patch = ("patch", "csub", "desk-1", "--subresource=status", "--type=merge", "-p")
+    patch = ("patch", "csub", "desk-0000000001", "--subresource=status", "--type=merge", "-p")
     as_web(*patch, status_patch(conditions=[condition]))
     for changes in (
         {"expirationTime": "2030-01-01T00:00:00Z"},

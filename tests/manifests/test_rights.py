@@ -60,6 +60,11 @@ def test_the_spec_of_what_people_made_is_nobodys_to_make_or_replace() -> None:
     assert not {"deletecollection", "update"} & verbs_on("calendarsubscriptions")
 
 
+def test_openshift_lets_the_operator_name_the_host_of_a_route_and_change_it() -> None:
+    """It asks for these two verbs, whatever the request's own: hostassignment in openshift/library-go."""
+    assert verbs_on("routes/custom-host") == {"create", "update"}
+
+
 @pytest.mark.usefixtures("installed")
 def test_a_lease_is_made_in_its_own_namespace_only(kubectl: Kubectl) -> None:
     assert "yes" in kubectl("auth", "can-i", "create", "leases", "-n", SYSTEM, AS_OPERATOR)

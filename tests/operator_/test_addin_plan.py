@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,7 +73,12 @@ def kinds(bodies: list[dict[str, Any]]) -> list[str]:
 def status_of(observed: Observed, deployment: dict[str, Any] | None = None, **outcome: Any) -> dict[str, Any]:
     health = assess(deployment, outcome.pop("pods", ())) if deployment else None
     result = Outcome(
-        deployment, health, outcome.pop("errors", ()), outcome.pop("sharing", ()), Counts(3, 2, 1)
+        deployment,
+        health,
+        outcome.pop("errors", ()),
+        outcome.pop("sharing", ()),
+        Counts(3, 2, 1),
+        refusal=outcome.pop("refusal", None),
     )
     return compose(observed, planned(observed), result, NOW)
 
@@ -103,6 +109,16 @@ def test_a_key_that_exists_is_never_made_anew() -> None:
     assert planned(observe(addin(), child("Secret"))).create == []
 
 
+def test_a_key_that_cannot_be_used_does_not_roll_the_pods_again_and_again() -> None:
+    observed = observe(addin(), child("Secret"), key=None)
+    first, second = (plan(observed, image="web:1", new_key=key) for key in (b"a" * 32, b"b" * 32))
+    assert first.config_hash == second.config_hash
+    assert first.create == []
+    status = status_of(observed, running())
+    assert states(status)["Ready"] == ("False", "WebhookKeyUnusable")
+    assert "desk-webhook-key" in status["conditions"][0]["message"]
+
+
 @pytest.mark.parametrize(
     ("sentence", "existing", "conflicts"),
     [
@@ -123,6 +139,18 @@ def test_names_that_are_taken(sentence: str, existing: dict[str, Any], conflicts
     assert bool(result.apply) == (not conflicts), sentence
 
 
+def test_what_a_deleted_addin_of_the_same_name_left_is_waited_for() -> None:
+    left = child("Service")
+    left["metadata"]["ownerReferences"] = [{**OURS[0], "uid": "uid-0"}]
+    observed = observe(addin(), left)
+    assert (planned(observed).apply, planned(observed).conflicts) == ([], ())
+    found = states(status_of(observed))
+    assert found["Ready"] == ("False", "PredecessorLeaving")
+    assert "Stalled" not in found
+    both = states(status_of(observe(addin(), left, child("ConfigMap", ours=False))))
+    assert both["Stalled"] == ("True", "NameConflict")
+
+
 def test_a_way_in_that_is_not_wanted_any_more_is_removed_and_a_strangers_is_left() -> None:
     observed = observe(addin(ingress={}), child("Route"), child("HTTPRoute", ours=False), child("Ingress"))
     assert kinds(planned(observed).prune) == ["Route"]
@@ -134,6 +162,19 @@ def test_switching_synchronisation_off_takes_the_right_away_and_keeps_the_key() 
     ]
 
 
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_ca_bundle_that_cannot_be_read_is_told_by_the_addin(*, sync: bool) -> None:
+    body = addin(sync=sync, proxy={"caBundleRef": {"name": "ca"}})
+    observed = observe(body)
+    credentials = replace(observed.credentials, ca_bundle="nonsense", problem=None)
+    if sync:
+        secret = {"data": {name: base64.b64encode(text.encode()).decode() for name, text in SECRET.items()}}
+        credentials = interpret(observed.view, secret, None, {"data": {"ca.crt": "nonsense"}})
+    status = status_of(replace(observed, credentials=credentials), running())
+    assert states(status)["Ready"] == ("False", "InvalidCABundle")
+    assert "ConfigMap ca" in status["conditions"][0]["message"]
+
+
 def test_everything_that_pods_read_at_their_start_rolls_them() -> None:
     base = planned(observe(addin())).config_hash
     assert planned(observe(addin())).config_hash == base
@@ -141,6 +182,13 @@ def test_everything_that_pods_read_at_their_start_rolls_them() -> None:
     assert planned(observe(addin(), secret={**SECRET, "CLIENT_SECRET": "new"})).config_hash != base
     assert planned(observe(addin(), key=b"k" * 32)).config_hash != base
     assert planned(observe(addin(), secret={**SECRET, "OTHER": "new"})).config_hash == base
+    assert planned(observe(addin(), secret={**SECRET, "OTEL_X": "new"})).config_hash == base
+    traced = addin(tracing={"endpoint": "http://collector:4318"})
+    once, twice = ({**SECRET, "OTEL_EXPORTER_OTLP_HEADERS": value} for value in ("a", "b"))
+    assert (
+        planned(observe(traced, secret=once)).config_hash
+        != planned(observe(traced, secret=twice)).config_hash
+    )
 
 
 def test_without_synchronisation_the_secret_does_not_matter() -> None:
@@ -201,6 +249,14 @@ DEADLINE = [
             running(),
             {},
             "SecretKeyMissing",
+            {"Reconciling"},
+        ),
+        (
+            "no CA bundle, which keeps pods from starting, also without synchronisation",
+            observe(addin(sync=False, proxy={"caBundleRef": {"name": "ca"}}), secret=None),
+            running(conditions=[]),
+            {},
+            "CABundleNotFound",
             {"Reconciling"},
         ),
         (

@@ -152,6 +152,17 @@ async def test_the_number_of_pods_is_handed_to_the_autoscaler_and_back_without_a
     assert await owners_of_replicas(here) == {"outlook-addin-operator"}
 
 
+async def test_an_autoscaler_of_somebody_else_scales_the_addin_and_not_its_deployment(
+    here: Here, addin: Build
+) -> None:
+    await here.apply(addin(sync=False, proxy={}))
+    await here.until("deployment", "desk", lambda body: body["spec"]["replicas"] == 1)
+    await here.kubectl("scale", "oaddin", "desk", "--replicas=3")
+    await here.until("deployment", "desk", lambda body: body["spec"]["replicas"] == 3)
+    await here.kubectl("scale", "deployment", "desk", "--replicas=7")
+    await here.until("deployment", "desk", lambda body: body["spec"]["replicas"] == 3)
+
+
 async def test_what_others_add_to_a_child_stays(here: Here, addin: Build) -> None:
     await here.apply(addin(sync=False, proxy={}))
     await here.until("deployment", "desk", lambda _body: True)
@@ -249,3 +260,22 @@ async def test_a_suspended_addin_is_left_as_it_is_until_it_is_resumed(here: Here
     await patch(here, "oaddin", "desk", suspend=False)
     await here.until("service", "desk", lambda _body: True)
     await here.until("deployment", "desk", lambda body: config_hash(body) != config_hash(before))
+
+
+async def test_an_addin_that_is_made_anew_takes_its_name_back_by_itself(here: Here, addin: Build) -> None:
+    owner = {"apiVersion": "outlook-addin.dev/v1alpha1", "kind": "OutlookAddin", "name": "desk"}
+    gone = {**owner, "uid": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "controller": True}
+    left = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "desk", "ownerReferences": [gone]},
+        "spec": {"ports": [{"port": 1}]},
+    }
+    await here.apply(left, addin(sync=False, proxy={}))
+    # the garbage collector does this, as soon as it knows of the kind
+    await here.kubectl("delete", "service", "desk", "--ignore-not-found")
+    service = await here.until("service", "desk", lambda _body: True)
+    body = await here.get("oaddin", "desk")
+    assert body is not None
+    assert service["metadata"]["ownerReferences"][0]["uid"] == body["metadata"]["uid"]
+    assert condition(body, "Stalled") is None

@@ -114,6 +114,12 @@ async def test_the_spec_tells_where_nobody_else_does() -> None:
     assert await Expiry(None, Clock()).of(off, interpret(off, PLAIN, None, None)) is None
 
 
+async def test_with_workload_identity_nothing_ends() -> None:
+    left_over = {"type": "WorkloadIdentity", "expirationTime": "2026-11-02T00:00:00Z"}
+    view = addin(sync=True, credentials=left_over)
+    assert await Expiry(None, Clock()).of(view, interpret(view, secret(**GATEWAY), None, None)) is None
+
+
 class Token:
     async def token(self) -> str:
         return "t"
@@ -173,7 +179,12 @@ async def test_without_the_permission_graph_says_no_and_the_spec_tells(
     assert len(registration.asked) == asked + 1
     registration.status = 200
     clock.moment += timedelta(hours=6)
-    assert await expiry.of(view, credentials) == datetime(2027, 3, 1, tzinfo=UTC)
+    graph_says = datetime(2027, 3, 1, tzinfo=UTC)
+    assert await expiry.of(view, credentials) == graph_says
+    registration.status = 503
+    clock.moment += timedelta(hours=6)
+    assert await expiry.of(view, credentials) == graph_says, "its last word stands while it cannot be asked"
+    registration.status = 200
     rotated = interpret(view, secret(CLIENT_SECRET="xyz123", **GATEWAY), None, None)
     access = cache.get(view, view.config.tenant_ids[0], rotated)
     monkeypatch.setattr(access, "applications", applications(registration))

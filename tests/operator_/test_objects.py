@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from outlook_addin_core.domain.clock import SystemClock
 from outlook_addin_operator.addin.objects import (
     configmap,
     deployment,
@@ -16,7 +17,10 @@ from outlook_addin_operator.addin.objects import (
     webhook_key,
 )
 from outlook_addin_operator.addin.objects.labels import selector
-from outlook_addin_operator.addin.spec import AddinView, view
+from outlook_addin_operator.addin.spec import AddinView, admin_consent_urls, view
+from outlook_addin_operator.credentials import interpret
+from outlook_addin_operator.graph_access import GraphAccessCache
+from outlook_addin_web import main, sync, worker
 
 CLIENT = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -100,6 +104,12 @@ def test_pods_meet_the_restricted_standard_under_any_user_id(sync: bool) -> None
     assert all({"configMap", "emptyDir", "projected"} & set(volume) for volume in spec["volumes"])
     assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
     assert "runAsUser" not in json.dumps(spec)
+
+
+def test_a_pod_may_finish_its_work_before_it_is_killed() -> None:
+    # the add-in's port and its requests, the worker, the last reports, the port of the metrics
+    stopping = main.SHUTDOWN_SECONDS + worker.DRAIN_SECONDS + sync.LAST_WORDS + main.SHUTDOWN_SECONDS
+    assert deployment.DRAIN_SECONDS + stopping + 5 <= pod(addin())["terminationGracePeriodSeconds"]
 
 
 def test_the_probes_are_those_of_the_documentation() -> None:
@@ -196,6 +206,37 @@ def test_the_configuration_keeps_the_documented_forms() -> None:
     assert "SECRET" not in json.dumps(data)
 
 
+def test_of_a_national_cloud_everything_follows_authority_and_graph_url() -> None:
+    view_ = addin(
+        sync=True,
+        authority="https://login.microsoftonline.us/common",
+        graphUrl="https://graph.microsoft.us",
+        client={"frameAncestors": ["https://outlook.office365.us"]},
+    )
+    config, text = view_.config, json.dumps(everything(view_))
+    assert not any(
+        host in text for host in ("microsoftonline.com", "graph.microsoft.com", "outlook.office.com")
+    )
+    assert config.gateway_token_url == f"https://login.microsoftonline.us/{TENANT}/oauth2/v2.0/token"
+    assert admin_consent_urls(config)[0].startswith(
+        f"https://login.microsoftonline.us/{TENANT}/adminconsent?"
+    )
+
+
+async def test_the_operator_asks_the_national_cloud_for_its_own_tokens() -> None:
+    view_ = addin(
+        sync=True, authority="https://login.partner.example/common", graphUrl="https://graph.partner.example"
+    )
+    secret = {"CLIENT_SECRET": "one", "SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET": "two"}
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in secret.items()}
+    cache = GraphAccessCache(SystemClock(), lambda _operation, _outcome: None)
+    access = cache.get(view_, TENANT, interpret(view_, {"data": data}, None, None))
+    assert str(access.client.base_url).rstrip("/") == "https://graph.partner.example"
+    assert access.tokens._authority == f"https://login.partner.example/{TENANT}"
+    assert access.tokens._scope == "https://graph.partner.example/.default"
+    await cache.aclose()
+
+
 def test_the_webhook_key_is_read_back_as_it_was_written() -> None:
     key = bytes(range(32))
     body = webhook_key.build(addin().owner, key)
@@ -215,9 +256,9 @@ def test_every_way_in_leads_to_the_host_and_path_of_the_deployment_url() -> None
     gate = httproute.build(owner, config, {"parentRefs": [{"name": "gate"}]})["spec"]
     assert gate["hostnames"] == ["bank.example"]
     assert gate["rules"][0]["matches"][0]["path"]["value"] == "/outlook/addin"
-    way = route.build(owner, config, {"termination": "reencrypt"})["spec"]
+    way = route.build(owner, config, {"termination": "edge"})["spec"]
     assert (way["host"], way["path"], way["tls"]["termination"]) == (
         "bank.example",
         "/outlook/addin",
-        "reencrypt",
+        "edge",
     )

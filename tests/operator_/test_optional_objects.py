@@ -82,7 +82,12 @@ def test_a_network_policy_limits_only_what_it_is_told_to() -> None:
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert [rule["from"] for rule in spec["ingress"]] == [[gate], [gate]]
     names, ways = spec["egress"]
-    assert [port["port"] for port in names["ports"]] == [53, 53]
+    assert {(port["protocol"], port["port"]) for port in names["ports"]} == {
+        ("UDP", 53),
+        ("TCP", 53),
+        ("UDP", 5353),  # OpenShift
+        ("TCP", 5353),
+    }
     assert ways == {"to": [proxy]}
 
 

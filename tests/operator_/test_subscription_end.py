@@ -18,6 +18,8 @@ from operator_.mill import (
     settings,
 )
 from outlook_addin_core.domain import client_state
+from outlook_addin_operator.addin.spec import view
+from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.keys import Key
 from outlook_addin_operator.subscription.plan import last_needed
 from outlook_addin_sandbox.graph import Subscription
@@ -248,3 +250,17 @@ async def test_a_secret_that_was_deleted_is_not_used_for_anything_else(mill: Mil
     mill.clock.turn(minutes=24)
     await mill.run()
     assert mill.states()["RenewalOverdue"] == ("True", "SecretNotFound")
+
+
+async def test_the_connections_of_an_add_in_that_is_gone_are_closed(mill: Mill) -> None:
+    await mill.run_addin()
+    addin = mill.cluster.objects[ADDIN]
+    meaning = view(addin)
+    credentials = await CredentialsReader(mill.cluster, mill.clock).read(meaning)
+    client = mill.graph.get(meaning, mill.world.tenant_id, credentials).client
+    del mill.cluster.objects[KEY]
+    addin["metadata"]["deletionTimestamp"] = "2026-11-01T00:00:00Z"
+    await mill.addins.reconcile(ADDIN)
+    mill.clock.turn(minutes=6)
+    await mill.graph.close_retired()
+    assert client.is_closed

@@ -107,6 +107,19 @@ def taken() -> Body:
     return {**observed.body, "status": addins.status_of(observed)}
 
 
+def leaving() -> Body:
+    service = addins.child("Service")
+    service["metadata"]["ownerReferences"] = [{**addins.OURS[0], "uid": "uid-0"}]
+    observed = addins.observe(addins.addin(), service)
+    return {**observed.body, "status": addins.status_of(observed)}
+
+
+def refused() -> Body:
+    observed = addins.observe(addins.addin(route={}))
+    status = addins.status_of(observed, addins.running(), refusal="The Route is refused.")
+    return {**observed.body, "status": status}
+
+
 ADDINS: dict[str, Callable[[], Body]] = {
     "just applied, not yet seen": lambda: {**addins.addin(), "status": {"observedGeneration": -1}},
     "seen for the first time": lambda: {
@@ -120,6 +133,8 @@ ADDINS: dict[str, Callable[[], Body]] = {
     "pods are being replaced": lambda: addin(deployment=addins.running(updatedReplicas=0)),
     "new pods cannot start": lambda: addin(deployment=stuck()),
     "a name is taken": taken,
+    "a deleted OutlookAddin of the name is still going": leaving,
+    "the Gateway or the router refuses the way in": refused,
     "the spec cannot be used": lambda: simple("InvalidSpec", stalled=True),
     "the Secret is missing": lambda: addin(secret=None, deployment=addins.running()),
     "suspended": lambda: addin(deployment=addins.running(), suspend=True),

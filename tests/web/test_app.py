@@ -1,6 +1,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,17 @@ async def test_every_answer_forbids_sniffing_and_none_cuts_the_dialog_off(client
 async def test_nothing_else_is_served(client: Client, path: str) -> None:
     async with client.get(path) as answer:
         assert answer.status == 404
+
+
+@pytest.mark.parametrize("base", ["/outlook/addin", "/addin"])
+async def test_a_deployment_url_with_a_path_is_served_whether_or_not_a_proxy_takes_the_path_away(
+    built: Path, base: str
+) -> None:
+    config = replace(CONFIG, deployment_url="https://bank.example/outlook")
+    app = build_app(config, static_root=built)
+    async with TestClient(TestServer(app), auto_decompress=False) as client:
+        for path in ("manifest.xml", "config.json", "taskpane.html", HASHED, "api/mailbox"):
+            assert await header(client, f"{base}/{path}", "Content-Type")
 
 
 async def test_compressed_siblings_are_used_where_the_client_takes_them(client: Client) -> None:

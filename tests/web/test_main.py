@@ -95,6 +95,13 @@ def test_a_ca_bundle_that_is_missing_is_named(config: AddinConfig) -> None:
         Settings.from_env({**SYNC_ENV, "CA_BUNDLE": "/nowhere/ca.crt"}).check(config)
 
 
+def test_a_ca_bundle_that_cannot_be_read_is_named(config: AddinConfig, tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.crt"
+    bundle.write_text("nonsense")
+    with pytest.raises(SettingsError, match="holds no readable PEM certificates"):
+        Settings.from_env({**SYNC_ENV, "CA_BUNDLE": str(bundle)}).check(config)
+
+
 def free_ports() -> tuple[int, int]:
     """Return two ports of the loopback that nobody listens on."""
     with socket.socket() as first, socket.socket() as second:

@@ -94,7 +94,8 @@ def from_environment(environ: Mapping[str, str]) -> Credential | None:
         return FederatedToken(lambda: _read(Path(token_file)))
     if folder := environ.get("CLIENT_CERTIFICATE_DIR"):
         return load_certificate(_read(Path(folder, CERTIFICATE_KEY)), _read(Path(folder, PRIVATE_KEY_KEY)))
-    return ClientSecret(environ["CLIENT_SECRET"]) if environ.get("CLIENT_SECRET") else None
+    secret = environ.get("CLIENT_SECRET", "").strip()  # files made by echo end in a line break
+    return ClientSecret(secret) if secret else None
 
 
 def for_msal(credential: Credential) -> str | dict[str, Any]:

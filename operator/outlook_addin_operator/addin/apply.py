@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from outlook_addin_operator.addin.drift import is_applied, marked
-from outlook_addin_operator.addin.plan import Plan
+from outlook_addin_operator.addin.plan import EXPOSURES, Plan
 from outlook_addin_operator.cluster import Cluster, ClusterError, ConflictError, ImmutableError
 from outlook_addin_operator.keys import Object, key_of
 
@@ -55,8 +55,22 @@ async def apply(cluster: Cluster, plan: Plan, present: Mapping[str, Object]) -> 
         else:
             await _apply_one(cluster, body, result)
     for child in plan.prune:
-        await cluster.delete(key_of(child["kind"], child))
+        if child["kind"] not in EXPOSURES or _stand(plan, result):
+            await _prune_one(cluster, child, result)
     return result
+
+
+def _stand(plan: Plan, result: Applied) -> bool:
+    """Tell whether the ways in that are wanted are there: until then the one before is not taken away."""
+    wanted = {body["kind"] for body in plan.apply} & EXPOSURES.keys()
+    return plan.unavailable is None and wanted <= result.objects.keys()
+
+
+async def _prune_one(cluster: Cluster, child: Object, result: Applied) -> None:
+    try:
+        await cluster.delete(key_of(child["kind"], child))
+    except ClusterError as error:
+        result.errors.append(_told(child, error))
 
 
 async def _apply_one(cluster: Cluster, body: Object, result: Applied) -> None:

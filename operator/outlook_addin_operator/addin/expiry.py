@@ -46,33 +46,32 @@ class Expiry:
         """Return when the credentials end; None if nobody knows. Never raises: it is only a warning."""
         if not view.sync_enabled or credentials.problem is not None:
             return None
-        told = parse_time((view.spec.get("credentials") or {}).get("expirationTime"))
-        if credentials.expires is not None:
-            return credentials.expires
         if not isinstance(credentials.credential, ClientSecret):
-            return told
+            return credentials.expires
+        told = parse_time((view.spec.get("credentials") or {}).get("expirationTime"))
         return await self._by_graph(view, credentials, credentials.credential.text) or told
 
     async def _by_graph(self, view: AddinView, credentials: Credentials, secret: str) -> datetime | None:
         now, known = self._clock.now(), self._answers.get(view.owner.uid)
-        if known is not None and known.fingerprint == credentials.fingerprint and now < known.until:
+        if known is not None and known.fingerprint != credentials.fingerprint:
+            known = None
+        if known is not None and now < known.until:
             return known.expires
-        expires, pause = await self._ask(view, credentials, secret)
+        try:
+            expires, pause = await self._ask(view, credentials, secret), ASKED_AGAIN
+        except (ClientError, ssl.SSLError) as error:
+            logger.debug("the end of the client secret cannot be read: %s", type(error).__name__)
+            expires, pause = None if known is None else known.expires, ASKED_AGAIN_AFTER_FAILURE
         self._answers[view.owner.uid] = _Answer(credentials.fingerprint, expires, now + pause)
         return expires
 
-    async def _ask(
-        self, view: AddinView, credentials: Credentials, secret: str
-    ) -> tuple[datetime | None, timedelta]:
+    async def _ask(self, view: AddinView, credentials: Credentials, secret: str) -> datetime | None:
         """Ask in the first tenant, which has to be the home of the app registration."""
         if self._graph is None:
-            return None, ASKED_AGAIN
+            return None
+        access = self._graph.get(view, view.config.tenant_ids[0], credentials)
         try:
-            access = self._graph.get(view, view.config.tenant_ids[0], credentials)
             registered = await access.applications.secrets(view.config.client_id)
         except (Denied, NotFound):
-            return None, ASKED_AGAIN  # not permitted, or another tenant's registration: the spec may tell
-        except (ClientError, ssl.SSLError) as error:
-            logger.debug("the end of the client secret cannot be read: %s", type(error).__name__)
-            return None, ASKED_AGAIN_AFTER_FAILURE
-        return end_of(secret, registered), ASKED_AGAIN
+            return None  # not permitted, or another tenant's registration: the spec may tell
+        return end_of(secret, registered)

@@ -5,7 +5,7 @@ import asyncio
 from outlook_addin_operator.addin.objects.labels import selector
 from outlook_addin_operator.addin.plan import OPTIONAL, Observed, names
 from outlook_addin_operator.addin.spec import AddinView, Owner
-from outlook_addin_operator.cluster import Cluster, ForbiddenError, NotServedError
+from outlook_addin_operator.cluster import Cluster, ClusterError, ForbiddenError, NotServedError
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.keys import FIELD_MANAGER, MANAGED_BY, Object
 
@@ -13,9 +13,7 @@ from outlook_addin_operator.keys import FIELD_MANAGER, MANAGED_BY, Object
 async def gather(cluster: Cluster, credentials: CredentialsReader, body: Object, view: AddinView) -> Observed:
     """Read the Secret, the CA bundle and whatever exists under the names of the children."""
     expected = names(view.owner)
-    found = await asyncio.gather(
-        *(_child(cluster, kind, view.owner, name) for kind, name in expected.items())
-    )
+    found = await asyncio.gather(*(_child(cluster, kind, view, name) for kind, name in expected.items()))
     served = [kind for kind, _, known in found if known]
     strays = await asyncio.gather(*(_strays(cluster, kind, view.owner, expected[kind]) for kind in served))
     return Observed(
@@ -36,13 +34,17 @@ async def pods(cluster: Cluster, owner: Owner) -> list[Object]:
         return []
 
 
-async def _child(cluster: Cluster, kind: str, owner: Owner, name: str) -> tuple[str, Object | None, bool]:
+async def _child(cluster: Cluster, kind: str, view: AddinView, name: str) -> tuple[str, Object | None, bool]:
+    """Read one child; what nobody asks for may be unknown or out of order, as an aggregated API can be."""
     try:
-        return kind, await cluster.get(kind, owner.namespace, name), True
+        return kind, await cluster.get(kind, view.owner.namespace, name), True
     except NotServedError:
         if kind not in OPTIONAL:
             raise
-        return kind, None, False
+    except ClusterError:
+        if kind not in OPTIONAL or view.spec.get(OPTIONAL[kind]) is not None:
+            raise
+    return kind, None, False
 
 
 async def _strays(cluster: Cluster, kind: str, owner: Owner, name: str) -> list[Object]:

@@ -1,7 +1,7 @@
 """What an OutlookAddin is made of, decided from its spec and what exists. Pure: no I/O, no clock."""
 
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -75,6 +75,7 @@ class Plan:
         create: Objects to create unless they exist.
         prune: Objects of ours that are not wanted any more.
         conflicts: Kinds whose name is taken by an object that is not ours; nothing is done then.
+        leaving: Kinds whose name is still taken by an object of a deleted OutlookAddin of our name, nor then.
         unavailable: The way in that is asked for and that the API server does not know.
         missing: Other kinds that are asked for and that it does not know; the rest works without them.
     """
@@ -84,6 +85,7 @@ class Plan:
     create: list[Object] = field(default_factory=list)
     prune: list[Object] = field(default_factory=list)
     conflicts: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
     unavailable: str | None = None
     missing: tuple[str, ...] = ()
 
@@ -107,14 +109,18 @@ def plan(observed: Observed, *, image: str, new_key: bytes) -> Plan:
         new_key: Random bytes that become the webhook key if there is none yet.
     """
     view = observed.view
-    key = observed.credentials.webhook_key or new_key
+    key = observed.credentials.webhook_key
+    if key is None and "Secret" not in observed.children:
+        key = new_key
     digest = config_hash(view, observed.credentials, key)
     wanted = _wanted(view, image, digest, observed.children.get("Deployment"))
-    secret = [webhook_key.build(view.owner, key)] if view.sync_enabled else []
+    secret = [webhook_key.build(view.owner, key or new_key)] if view.sync_enabled else []
     kinds = {body["kind"] for body in (*wanted, *secret)}
-    conflicts = tuple(sorted(kind for kind in kinds if _is_taken(observed.children.get(kind), view.owner)))
-    if conflicts:
-        return Plan(digest, conflicts=conflicts)
+    taken = sorted(kind for kind in kinds if _is_taken(observed.children.get(kind), view.owner))
+    leaving = tuple(kind for kind in taken if _is_predecessors(observed.children[kind], view.owner))
+    if taken:
+        conflicts = tuple(kind for kind in taken if kind not in leaving)
+        return Plan(digest, conflicts=conflicts, leaving=leaving)
     if view.suspended:
         return Plan(digest)
     return Plan(
@@ -127,13 +133,14 @@ def plan(observed: Observed, *, image: str, new_key: bytes) -> Plan:
     )
 
 
-def config_hash(view: AddinView, credentials: Credentials, key: bytes) -> str:
+def config_hash(view: AddinView, credentials: Credentials, key: bytes | None) -> str:
     """Return what changes with everything that a pod reads at its start.
 
-    A keyed hash, because it stands where more people can read than may read the Secret.
+    A keyed hash, because it stands where more people can read than may read the Secret. Without a key nothing
+    secret goes into it; no pod starts then.
     """
     parts = [view.config.to_json(), credentials.ca_bundle or ""]
-    if view.sync_enabled:
+    if view.sync_enabled and key is not None:
         parts += [f"{name}={value}" for name, value in sorted(credentials.values.items())]
         parts += [(credentials.previous_webhook_key or b"").hex()]
         return hmac.digest(key, "\0".join(parts).encode(), "sha256").hex()[:32]
@@ -177,10 +184,17 @@ def _is_taken(child: Object | None, owner: Owner) -> bool:
 
 
 def _is_ours(child: Object, owner: Owner) -> bool:
+    return any(item["uid"] == owner.uid for item in _addins_of(child))
+
+
+def _is_predecessors(child: Object, owner: Owner) -> bool:
+    """Tell whether it belongs to an OutlookAddin of our name: a deleted one, which takes it along soon."""
+    return any(item["name"] == owner.name and item["uid"] != owner.uid for item in _addins_of(child))
+
+
+def _addins_of(child: Object) -> Iterable[Mapping[str, Any]]:
     references = child["metadata"].get("ownerReferences") or ()
-    return any(
-        item.get("controller") and item["kind"] == ADDIN and item["uid"] == owner.uid for item in references
-    )
+    return (item for item in references if item.get("controller") and item["kind"] == ADDIN)
 
 
 def _superfluous(observed: Observed, wanted: set[str]) -> list[Object]:

@@ -15,8 +15,9 @@ from outlook_addin_operator.addin.deletion import Deletion
 from outlook_addin_operator.addin.expiry import Expiry
 from outlook_addin_operator.addin.health import Health, assess, is_available
 from outlook_addin_operator.addin.objects.webhook_key import LENGTH
-from outlook_addin_operator.addin.plan import Observed, Plan, plan
+from outlook_addin_operator.addin.plan import EXPOSURES, Observed, Plan, plan
 from outlook_addin_operator.addin.spec import AddinView, view
+from outlook_addin_operator.addin.ways_in import refusal
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import CredentialsReader
@@ -27,8 +28,8 @@ from outlook_addin_operator.keys import ADDIN, FINALIZER, Key, Object, has_final
 from outlook_addin_operator.status import Condition, differs
 
 RESYNC: Final = timedelta(minutes=10)
-SECRETS: Final = timedelta(minutes=1)
-"""How often Secrets are read again, which nobody tells us about."""
+UNWATCHED: Final = timedelta(minutes=1)
+"""How often Secrets, CA bundles and ways in are read again, which nobody tells us about."""
 
 RETRY: Final = timedelta(seconds=15)
 
@@ -61,10 +62,12 @@ class AddinReconciler:
         self._clock = clock
         self._web_image = web_image
         self._deletion = Deletion(cluster, agenda, recorder, clock)
+        self._graph = graph
         self._expiry = Expiry(graph, clock)
         self._acceptance = Acceptance(graph, clock)
         self._ends: dict[Key, datetime] = {}
         self._seen: dict[Key, tuple[object, ...]] = {}
+        self._new_keys: dict[Key, bytes] = {}
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Look at one OutlookAddin; returns when to look again."""
@@ -72,10 +75,14 @@ class AddinReconciler:
         if body is None:
             self._seen.pop(key, None)
             self._ends.pop(key, None)
+            self._new_keys.pop(key, None)
             self._acceptance.forget(key)
             return None
         if is_deleting(body):
-            return await self._deletion.reconcile(body)
+            again = await self._deletion.reconcile(body)
+            if again is None and self._graph is not None:
+                self._graph.forget(body["metadata"]["uid"])
+            return again
         prepared = await self._prepare(body)
         if prepared is None:
             return None
@@ -113,10 +120,10 @@ class AddinReconciler:
             expires=await self._expires(key, observed),
             verdict=await self._acceptance.of(meaning, observed.credentials),
         )
-        todo = plan(observed, image=self._web_image, new_key=os.urandom(LENGTH))
+        todo = plan(observed, image=self._web_image, new_key=self._new_key(key, observed))
         applied = await apply(self._cluster, todo, observed.children)
         deployment = applied.objects.get("Deployment") or observed.children.get("Deployment")
-        if todo.conflicts:
+        if todo.conflicts or todo.leaving:
             deployment = None
         outcome = status.Outcome(
             deployment=deployment,
@@ -125,10 +132,18 @@ class AddinReconciler:
             immutable=applied.immutable,
             sharing=self._inventory.sharing(key, meaning.config.client_id),
             counts=self._inventory.counts(key),
+            refusal=refusal(applied.objects),
         )
         await self._write(body, status.compose(observed, todo, outcome, self._clock.now()))
         self._wake_subscriptions(key, observed, available=is_available(deployment))
         return self._clock.now() + _pause(observed, todo, applied.errors)
+
+    def _new_key(self, key: Key, observed: Observed) -> bytes:
+        """Return what becomes the webhook key; the same until it is there, so that pods are rolled once."""
+        if observed.credentials.webhook_key is not None:
+            self._new_keys.pop(key, None)
+            return observed.credentials.webhook_key
+        return self._new_keys.setdefault(key, os.urandom(LENGTH))
 
     async def _expires(self, key: Key, observed: Observed) -> datetime | None:
         expires = await self._expiry.of(observed.view, observed.credentials)
@@ -183,7 +198,14 @@ class AddinReconciler:
 
 
 def _pause(observed: Observed, todo: Plan, errors: list[str]) -> timedelta:
-    if todo.conflicts or errors:
+    if todo.conflicts or todo.leaving or errors:
         return RETRY
-    needs_secrets = observed.view.sync_enabled or todo.unavailable or todo.missing
-    return SECRETS if needs_secrets else RESYNC
+    view = observed.view
+    unwatched = (
+        view.sync_enabled,
+        view.ca_bundle_ref,
+        todo.unavailable,
+        todo.missing,
+        any(view.spec.get(field) is not None for field in EXPOSURES.values()),
+    )
+    return UNWATCHED if any(unwatched) else RESYNC

@@ -8,9 +8,11 @@ from typing import Any
 from outlook_addin_core.domain.credential_expiry import step
 from outlook_addin_operator.addin.acceptance import Verdict
 from outlook_addin_operator.addin.health import Health
+from outlook_addin_operator.addin.objects import webhook_key
 from outlook_addin_operator.addin.objects.labels import selector
 from outlook_addin_operator.addin.plan import PARTS, Observed, Plan, names
 from outlook_addin_operator.addin.spec import CredentialsType, admin_consent_urls
+from outlook_addin_operator.credentials import no_bundle
 from outlook_addin_operator.inventory import Counts
 from outlook_addin_operator.keys import ADOPT, Key, Object
 from outlook_addin_operator.status import Condition, find, format_time, render
@@ -25,6 +27,7 @@ class Outcome:
         errors: What the API server refused, in its words, each with the kind it concerns.
         immutable: Kinds that would have to be made anew.
         sharing: Other OutlookAddins with the same app registration.
+        refusal: Why the way in is refused, if somebody says so.
     """
 
     deployment: Object | None
@@ -33,6 +36,7 @@ class Outcome:
     sharing: Sequence[Key]
     counts: Counts
     immutable: Sequence[str] = ()
+    refusal: str | None = None
 
 
 def compose(observed: Observed, plan: Plan, outcome: Outcome, now: datetime) -> dict[str, Any]:
@@ -106,6 +110,11 @@ def _conditions(observed: Observed, plan: Plan, outcome: Outcome, now: datetime)
     return result
 
 
+_UNUSABLE_KEY = (
+    "Secret {} holds no key that can be used; delete it, and it is made anew, "
+    "or write 32 random bytes or more, as base64, under key."
+)
+_LEAVING = "Objects of a deleted OutlookAddin of this name are still being removed; new ones are made then."
 _SUSPENDED = "spec.suspend is true: nothing is changed here. Calendar subscriptions are still renewed."
 _NO_PODS = Health(
     available=False, rolling=True, stuck=False, reason="Progressing", message="The Deployment is being made."
@@ -128,6 +137,8 @@ def _ready(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[Condition,
 def _not_applied(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str, str, bool] | None:
     if plan.conflicts:
         return "NameConflict", _conflict(observed, plan.conflicts), True
+    if plan.leaving:
+        return "PredecessorLeaving", _LEAVING, False
     if outcome.immutable:
         return "ImmutableField", _immutable(observed, outcome), True
     if outcome.errors:
@@ -136,12 +147,17 @@ def _not_applied(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str,
 
 
 def _not_usable(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[str, str, bool] | None:
-    problem = observed.credentials.problem
-    if observed.view.sync_enabled and problem is not None:
+    credentials, view = observed.credentials, observed.view
+    problem = credentials.problem if view.sync_enabled else no_bundle(view, credentials.ca_bundle)
+    if problem is not None:
         return problem.reason, problem.message, False
+    if view.sync_enabled and "Secret" in observed.children and not credentials.webhook_key:
+        return "WebhookKeyUnusable", _UNUSABLE_KEY.format(webhook_key.name(view.owner)), False
     if plan.unavailable:
         return "ExposureUnavailable", _unserved(plan.unavailable), True
-    if outcome.health is None and observed.view.suspended:
+    if outcome.refusal:
+        return "ExposureRefused", outcome.refusal, True
+    if outcome.health is None and view.suspended:
         return "Suspended", _SUSPENDED, False
     return None
 

@@ -15,7 +15,9 @@ from outlook_addin_operator.addin.spec import AddinView
 from outlook_addin_operator.keys import Object
 
 CONFIG_HASH: Final = "outlook-addin.dev/config-hash"
-GRACE_SECONDS: Final = 30
+GRACE_SECONDS: Final = 45
+"""More than a pod takes to finish its requests and its work; what a kill cuts off, a sweep has to repair."""
+
 DRAIN_SECONDS: Final = 5
 """How long a pod that ends keeps serving, until nobody sends requests to it any more."""
 

@@ -11,7 +11,8 @@ from outlook_addin_operator.addin.spec import Owner
 from outlook_addin_operator.keys import Object
 
 ANY_POD: Final[list[dict[str, Any]]] = [{"namespaceSelector": {}}]
-DNS: Final = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+DNS: Final = [{"protocol": protocol, "port": port} for port in (53, 5353) for protocol in ("UDP", "TCP")]
+"""Where names are looked up. OpenShift's DNS pods listen on 5353, and policies look behind the Service."""
 
 
 def build(owner: Owner, settings: Mapping[str, Any]) -> Object:
