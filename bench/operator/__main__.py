@@ -14,8 +14,6 @@ from bench.operator.goals import goals, table
 from bench.operator.stage import Stage, stage
 
 RESULTS = Path(__file__).parents[1] / "results"
-FEW = 10_000
-"""Up to this number, a start is repeated."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,8 @@ async def measure(size: Size) -> dict[str, Any]:
 async def _parts(built: Stage, program: Path, size: Size, results: dict[str, Any]) -> None:
     results["starts"] = []
     for count in size.objects:
-        rounds = size.rounds if count <= FEW else 1
-        settle = size.settle
         results["starts"].append(
-            await starts.measure(built, program, count, rounds=rounds, settle=settle, say=say)
+            await starts.measure(built, program, count, rounds=size.rounds, settle=size.settle, say=say)
         )
         results["scaling"] = starts.scaling(results["starts"])
         store(size, results)
@@ -86,7 +82,7 @@ def parse(arguments: list[str] | None = None) -> Size:
     parser = argparse.ArgumentParser(prog="python -m bench.operator", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of an hour")
     parser.add_argument("--objects", type=int, nargs="+", help="how many CalendarSubscriptions, one run each")
-    parser.add_argument("--rounds", type=int, help=f"starts of each contestant, up to {FEW} objects")
+    parser.add_argument("--rounds", type=int, help="starts of each contestant")
     parser.add_argument("--renewals", type=int, help="how many become due at once; 0 leaves this out")
     parser.add_argument("--recovery", type=int, help="how many are expired; 0 leaves this out")
     parser.add_argument("--settle", type=float, help="seconds after which memory counts as steady")
