@@ -174,3 +174,20 @@ _AT_GRAPH: Final[_Table] = (
         ),
     ),
 )
+
+REASONS: Final = frozenset(
+    each.reason
+    for each in (
+        *(
+            _KUBERNETES,
+            _UNFORESEEN,
+            _CONCURRENCY,
+            _UNBLU_FAILS,
+            _CHANGE_FAILS,
+            _CALENDAR_CHANGED,
+            _GRAPH_FAILS,
+        ),
+        *(row[1] for row in (*_AT_UNBLU, *_AT_GRAPH)),
+    )
+)
+"""All that a failure can be called."""

@@ -57,9 +57,8 @@ async def serve(settings: Settings, config: AddinConfig, environ: Mapping[str, s
     loop.set_exception_handler(logs.unhandled)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    metrics = Metrics(REGISTRY)
-    app = build_app(config, sync=_sync(settings, config, environ, metrics))
-    runners = [make_runner(app), make_runner(metrics_app(metrics))]
+    app = build_app(config, sync=_sync(settings, config, environ))
+    runners = [make_runner(app), make_runner(metrics_app(REGISTRY))]
     try:
         for runner, port in zip(runners, (settings.port, settings.metrics_port), strict=True):
             await runner.setup()
@@ -79,11 +78,12 @@ def make_runner(app: web.Application) -> web.AppRunner:
 
 
 def _sync(
-    settings: Settings, config: AddinConfig, environ: Mapping[str, str], metrics: Metrics
+    settings: Settings, config: AddinConfig, environ: Mapping[str, str]
 ) -> "Callable[[], AbstractAsyncContextManager[Sync]] | None":
     if not config.sync_server_enabled:
         return None
     # msal, lightkube and the rest cost some 25 MiB, which an add-in without synchronisation need not pay
     from outlook_addin_web.sync import connected  # noqa: PLC0415 - see above
 
+    metrics = Metrics(REGISTRY)
     return lambda: connected(settings, config, environ, SystemClock(), metrics)

@@ -1,5 +1,7 @@
 """What the server counts. All labels come from small fixed sets: none names a mailbox, a person or a URL."""
 
+from math import nan
+
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -10,7 +12,7 @@ SWEEP_BUCKETS = (1, 5, 15, 60, 300, 900, 3600, 14400)
 
 
 class Metrics:
-    """The server's counters and gauges in one registry.
+    """The counters and gauges of synchronisation in one registry; without it there is nothing to count.
 
     Args:
         registry: Where they are registered; tests bring one each.
@@ -65,9 +67,10 @@ class Metrics:
         self.queued = Gauge(f"{PREFIX}_queued_tasks", "Tasks that wait to be done", registry=registry)
         self.may_delete = Gauge(
             f"{PREFIX}_unblu_role_sufficient",
-            "1 if the sync identity has the Unblu role ADMIN",
+            "1 if the sync identity has the Unblu role ADMIN; NaN while this replica has not asked",
             registry=registry,
         )
+        self.may_delete.set(nan)
         self.requests = Counter(
             f"{PREFIX}_client_requests",
             "Calls to other services",
@@ -109,11 +112,11 @@ class Metrics:
         self.requests.labels(operation, outcome).inc()
 
 
-def metrics_app(metrics: Metrics) -> web.Application:
+def metrics_app(registry: CollectorRegistry) -> web.Application:
     """Return the application of the metrics port: ``/metrics`` and nothing else."""
 
     async def show(_: web.Request) -> web.Response:
-        body = generate_latest(metrics.registry)
+        body = generate_latest(registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     app = web.Application()

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
 from outlook_addin_operator.metrics import REASONS, Metrics
+from outlook_addin_web.blame import REASONS as WEB_REASONS
+from outlook_addin_web.metrics import Metrics as WebMetrics
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = yaml.safe_load((ROOT / "manifests" / "monitoring" / "prometheusrule.yaml").read_text())
@@ -16,11 +19,11 @@ PAGE = (ROOT / "docs" / "operations.md").read_text()
 
 
 def exposed() -> set[str]:
-    """The names under which Prometheus sees the operator's metrics."""
-    found = set()
-    for family in Metrics().registry.collect():
-        found.add(f"{family.name}_total" if family.type == "counter" else family.name)
-    return found
+    """The names under which Prometheus sees the metrics of the operator and of the web pods."""
+    web = CollectorRegistry()
+    WebMetrics(web)
+    families = [*Metrics().registry.collect(), *web.collect()]
+    return {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
 
 
 def runbooks() -> dict[str, str]:
@@ -46,10 +49,10 @@ def test_an_alert_is_complete(alert: dict[str, Any]) -> None:
 def test_an_alert_asks_for_metrics_and_reasons_that_exist(alert: dict[str, Any]) -> None:
     expression = alert["expr"]
     asked = set(re.findall(r"outlook_addin_\w+", re.sub(r'"[^"]*"', "", expression)))
-    assert asked <= exposed()
+    assert {name.removesuffix("_bucket") for name in asked} <= exposed()
     assert asked or "kube_" in expression
     for names in re.findall(r'reason=~?"([^"]+)"', expression):
-        assert set(names.split("|")) <= REASONS
+        assert set(names.split("|")) <= REASONS | WEB_REASONS
 
 
 def test_what_never_happened_counts_as_zero_so_that_an_alert_can_miss_it() -> None:
@@ -60,8 +63,10 @@ def test_what_never_happened_counts_as_zero_so_that_an_alert_can_miss_it() -> No
 
 def test_every_metric_is_explained_and_nothing_else() -> None:
     table = PAGE.partition("## Metrics")[2].partition("## Alerts")[0]
-    explained = set(re.findall(r"^\| `(\w+)", table, flags=re.MULTILINE))
-    assert explained == exposed()
+    named = [
+        re.findall(r"`(outlook_addin_\w+)", row) for row in re.findall(r"^\| .*? \|", table, re.MULTILINE)
+    ]
+    assert {name for names in named for name in names} == exposed()
 
 
 def test_a_reason_that_waits_for_a_person_is_explained() -> None:

@@ -159,7 +159,10 @@ async def test_with_synchronisation_off_webhooks_do_not_exist_and_the_api_says_o
 async def test_metrics_show_what_was_counted() -> None:
     metrics = Metrics(CollectorRegistry())
     metrics.notifications.labels("change", "forged").inc()
-    async with TestClient(TestServer(metrics_app(metrics))) as client, client.get("/metrics") as answer:
+    async with (
+        TestClient(TestServer(metrics_app(metrics.registry))) as client,
+        client.get("/metrics") as answer,
+    ):
         text = await answer.text()
     assert 'outlook_addin_notifications_total{kind="change",outcome="forged"} 1.0' in text
 
