@@ -12,6 +12,7 @@ import yaml
 from bench import intake, kubernetes_clients, repair, sweep
 from bench.machine import machine, versions
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
@@ -21,7 +22,7 @@ def clients() -> dict[str, Any]:
     """Compare the Kubernetes clients on a control plane of their own."""
     with ControlPlane() as plane:
         plane.kubectl("apply", "-f", str(ROOT / "crds" / "calendarsubscriptions.yaml"))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        plane.kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=60s")
         names = [f"bench-{number}" for number in range(kubernetes_clients.OBJECTS)]
         items = [kubernetes_clients.subscription(name) for name in names]
         listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})

@@ -18,6 +18,7 @@ from aiohttp import ClientConnectionError, ClientSession
 
 from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
 from outlook_addin_sandbox.cluster.ports import free_ports
 from outlook_addin_sandbox.world import World
 
@@ -165,7 +166,7 @@ def _installed(plane: ControlPlane) -> Path:
     """Install resources and role, and return how the web server reaches the API server."""
     run = plane.kubectl
     run("apply", "--server-side", "-k", str(ROOT / "crds"))
-    run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    run("wait", ESTABLISHED, "crd", "--all", "--timeout=60s")
     run("apply", "-f", str(ROOT / "manifests" / "web-role.yaml"))
     run("create", "namespace", NAMESPACE)
     run("create", "serviceaccount", ADDIN, "-n", NAMESPACE)

@@ -8,6 +8,7 @@ import pytest
 import pytest_socket
 
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
 
 pytest_plugins = ["outlook_addin_sandbox.cluster.testing"]
 
@@ -33,4 +34,4 @@ def pytest_runtest_setup() -> None:
 def crds(control_plane: ControlPlane) -> None:
     """Our resources are known to the API server."""
     control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "crds"))
-    control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    control_plane.kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=30s")

@@ -19,6 +19,7 @@ from aiohttp import web
 from bench.chaos.ledger import Ledger
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.errors import KubectlError
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
 from outlook_addin_sandbox.cluster.ports import free_ports
 from outlook_addin_sandbox.serving import bind
 from outlook_addin_sandbox.world import World, WorldSettings, made_up_id
@@ -198,7 +199,7 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
 def _install(plane: ControlPlane, world: World) -> None:
     run = plane.kubectl
     run("apply", "--server-side", "-k", str(ROOT / "crds"))
-    run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    run("wait", ESTABLISHED, "crd", "--all", "--timeout=60s")
     run("apply", "-f", str(ROOT / "manifests" / "namespace.yaml"))
     for name in ("operator-rbac.yaml", "web-role.yaml"):
         run("apply", "-n", SYSTEM, "-f", str(ROOT / "manifests" / name))

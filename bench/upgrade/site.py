@@ -17,6 +17,7 @@ from bench.chaos.ledger import Ledger
 from bench.chaos.scene import NAMESPACE, SYSTEM, Replica, Scene, credentials, serve
 from bench.upgrade.release import Body, Release
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
 from outlook_addin_sandbox.cluster.ports import free_ports
 from outlook_addin_sandbox.world import World, WorldSettings
 
@@ -45,7 +46,7 @@ class Site:
         definitions = [body for body in bodies if body["kind"] == "CustomResourceDefinition"]
         if kinds:
             await self._apply(definitions)
-            await self.scene.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+            await self.scene.kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=60s")
         [deployment] = [body for body in bodies if body["kind"] == "Deployment"]
         await self._apply([body for body in bodies if body not in [*definitions, deployment]])
         await self._roll(release, deployment)

@@ -13,7 +13,7 @@ import yaml
 
 from crds.schema_changes import breaking
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
-from outlook_addin_sandbox.cluster.kubectl import Kubectl
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED, Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = Path(__file__).with_name("released")
@@ -137,7 +137,7 @@ def test_objects_that_the_schema_would_refuse_today_can_still_be_changed_and_del
 def install(kubectl: Kubectl, folder: Path) -> None:
     for kind in KINDS:
         kubectl("apply", "--server-side", "--force-conflicts", "-f", str(folder / f"{kind}.yaml"))
-    kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=30s")
 
 
 def spec_of(text: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from manifests.kustomize import rendered
 from outlook_addin_sandbox.cluster.audit import AuditLog
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.errors import KubectlError
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
 from outlook_addin_sandbox.demo.resources import Addresses, Registration, ca_bundle, outlook_addin, secret
 from outlook_addin_sandbox.loopback import LoopbackResolver
 from outlook_addin_sandbox.node import LocalNode, ServiceRoute
@@ -195,7 +196,7 @@ async def _install(product: Product, first: tuple[JSON, ...]) -> None:
     kinds = [body for body in (*first, *product.installed) if body["kind"] == "CustomResourceDefinition"]
     await product.apply(*kinds)
     names = [f"crd/{body['metadata']['name']}" for body in kinds]
-    await product.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+    await product.kubectl("wait", ESTABLISHED, *names, "--timeout=30s")
     if product.namespace != SYSTEM:
         await product.kubectl("create", "namespace", product.namespace)
     rest = [body for body in product.installed if body not in kinds]

@@ -21,6 +21,7 @@ from aiohttp import web
 from operator_.mill import Mill, TurnedClock
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.errors import KubectlError
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
 from outlook_addin_sandbox.world import World, WorldSettings
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def installed(control_plane: ControlPlane) -> ControlPlane:
     run = control_plane.kubectl
     run("apply", "-f", str(ROOT / "crds" / "outlookaddins.yaml"))
     run("apply", "-f", str(ROOT / "crds" / "calendarsubscriptions.yaml"))
-    run("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    run("wait", ESTABLISHED, "crd", "--all", "--timeout=30s")
     run("apply", "-f", str(ROOT / "manifests" / "namespace.yaml"))
     for name in ("operator-rbac.yaml", "web-role.yaml"):
         run("apply", "-n", SYSTEM, "-f", str(ROOT / "manifests" / name))

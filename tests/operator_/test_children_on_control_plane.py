@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -59,7 +61,7 @@ def foreign_kinds(control_plane: ControlPlane) -> Iterator[None]:
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
     names = [f"crd/{item['metadata']['name']}" for item in items]
     control_plane.kubectl("apply", "-f", "-", input_text=text)
-    control_plane.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+    control_plane.kubectl("wait", ESTABLISHED, *names, "--timeout=30s")
     yield
     control_plane.kubectl("delete", *names, "--timeout=30s")
 

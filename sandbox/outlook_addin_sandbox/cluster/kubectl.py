@@ -5,8 +5,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from outlook_addin_sandbox.cluster.errors import KubectlError
+
+ESTABLISHED: Final = '--for=jsonpath={.status.conditions[?(@.type=="Established")].status}=True'
+"""For `wait`: until a kind can be used; `--for=condition=` fails for one so new that it has no conditions."""
 
 
 @dataclass(frozen=True)

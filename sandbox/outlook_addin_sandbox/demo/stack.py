@@ -16,6 +16,7 @@ import yaml
 
 from outlook_addin_sandbox.cluster.errors import KubectlError
 from outlook_addin_sandbox.cluster.existing import Cluster
+from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
 from outlook_addin_sandbox.demo.project import MANIFESTS
 from outlook_addin_sandbox.demo.resources import (
     Addresses,
@@ -78,7 +79,7 @@ class Stack:
         await self._apply(each for each in objects if each["kind"] == "CustomResourceDefinition")
         names = [each["metadata"]["name"] for each in objects if each["kind"] == "CustomResourceDefinition"]
         crds = [f"crd/{name}" for name in names]
-        await self.kubectl("wait", "--for=condition=Established", *crds, "--timeout=30s")
+        await self.kubectl("wait", ESTABLISHED, *crds, "--timeout=30s")
         await self._apply(each for each in objects if each["kind"] != "CustomResourceDefinition")
         operator = ("deployment/outlook-addin-operator", "-n", OPERATOR_NAMESPACE)
         await self.kubectl("rollout", "status", *operator, "--timeout=90s", seconds=100)
