@@ -8,7 +8,10 @@ from typing import Final
 
 FIRST: Final = timedelta(seconds=1)
 LONGEST: Final = timedelta(minutes=5)
+FORGOTTEN: Final = timedelta(hours=1)
+"""Who has not come back so long after a pause does not come any more: the work was done otherwise."""
 _MOST_DOUBLINGS: Final = 16
+_FEW: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class BackOff:
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
         self._runs: dict[Hashable, _Run] = {}
+        self._most = _FEW
 
     def failed(
         self, key: Hashable, started: datetime, now: datetime, retry_after: timedelta | None = None
@@ -49,6 +53,8 @@ class BackOff:
         until = now + pause if run is None or again else max(run.until, now + (retry_after or timedelta()))
         counted = now if run is None or again else run.counted
         self._runs[key] = _Run(failures, counted, until)
+        if len(self._runs) > self._most:
+            self._forget(now)
         return until
 
     def succeeded(self, key: Hashable) -> None:
@@ -59,6 +65,10 @@ class BackOff:
         """Return how often in a row the key has failed."""
         run = self._runs.get(key)
         return run.failures if run else 0
+
+    def _forget(self, now: datetime) -> None:
+        self._runs = {key: run for key, run in self._runs.items() if now - run.until < FORGOTTEN}
+        self._most = max(2 * len(self._runs), _FEW)
 
     def _pause(self, failures: int) -> timedelta:
         full = min(FIRST * (1 << min(failures - 1, _MOST_DOUBLINGS)), LONGEST)

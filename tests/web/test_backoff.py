@@ -14,7 +14,7 @@ from outlook_addin_core.clients.errors import (
     Unauthorized,
     Unreachable,
 )
-from outlook_addin_web.backoff import LONGEST, BackOff
+from outlook_addin_web.backoff import FORGOTTEN, LONGEST, BackOff
 from outlook_addin_web.blame import Scope, blame
 from outlook_addin_web.pacing import MAILBOX_BURST, Pace
 from outlook_addin_web.ports import StoreUnavailable
@@ -34,6 +34,17 @@ def test_pauses_double_up_to_five_minutes_and_are_forgotten_after_a_success() ->
 
 def test_jitter_spreads_a_pause_over_half_its_length() -> None:
     assert BackOff(jitter=lambda: 0.0).failed("t", START, START) - START == SECOND / 2
+
+
+def test_who_does_not_come_back_is_forgotten_and_who_does_is_not() -> None:
+    backoff, later = BackOff(), START + FORGOTTEN + LONGEST
+    for number in range(10_000):
+        backoff.failed(number, START, START)
+    backoff.failed("unblu", later, later)
+    for number in range(10_000, 21_000):
+        backoff.failed(number, later, later)
+    assert len(backoff._runs) == 11_001
+    assert backoff.failures("unblu") == 1
 
 
 def test_what_failed_side_by_side_is_one_failure() -> None:
