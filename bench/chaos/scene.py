@@ -21,7 +21,7 @@ from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.errors import KubectlError
 from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
 from outlook_addin_sandbox.cluster.ports import free_ports
-from outlook_addin_sandbox.serving import bind
+from outlook_addin_sandbox.serving import bind, served
 from outlook_addin_sandbox.world import World, WorldSettings, made_up_id
 
 ROOT = Path(__file__).parents[2]
@@ -251,10 +251,5 @@ async def serve() -> AsyncIterator[Endpoint]:
     endpoint = Endpoint(f"http://addin.localhost:{socket.getsockname()[1]}")
     app = web.Application()
     app.router.add_post("/{path:.*}", endpoint.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.SockSite(runner, socket).start()
-    try:
+    async with served(web.AppRunner(app, access_log=None, shutdown_timeout=1), socket):
         yield endpoint
-    finally:
-        await runner.cleanup()

@@ -25,7 +25,7 @@ from bench.operator.objects import Made, Plan, copies
 from bench.operator.watched import Watched
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.graph.subscriptions import Subscription
-from outlook_addin_sandbox.serving import bind
+from outlook_addin_sandbox.serving import bind, served
 from outlook_addin_sandbox.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -339,11 +339,5 @@ async def _endpoint() -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    listener = bind()
-    await web.SockSite(runner, listener).start()
-    try:
-        yield f"http://addin.localhost:{listener.getsockname()[1]}"
-    finally:
-        await runner.cleanup()
+    async with served(web.AppRunner(app, access_log=None, shutdown_timeout=1), bind()) as port:
+        yield f"http://addin.localhost:{port}"

@@ -4,7 +4,8 @@ import asyncio
 import ssl
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -28,16 +29,38 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def bind(port: int = 0) -> socket:
-    """Return a bound socket on the loopback address; port 0 takes any free one."""
+def bind(port: int = 0, host: str = LOOPBACK) -> socket:
+    """Return a bound socket on a loopback address; port 0 takes any free one."""
     listener = socket()
     listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
     try:
-        listener.bind((LOOPBACK, port))
+        listener.bind((host, port))
     except OSError:
         listener.close()
         raise
     return listener
+
+
+@asynccontextmanager
+async def served(
+    runner: web.BaseRunner, listener: socket, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Serve on a bound socket for the time of an `async with`; yields the port.
+
+    At the end it hangs up on every client. Nothing stays open, not even what connects in that moment.
+    """
+    port: int = listener.getsockname()[1]
+    try:
+        await runner.setup()
+        await web.SockSite(runner, listener, ssl_context=tls).start()
+        yield port
+    finally:
+        asyncio.get_running_loop().remove_reader(listener)
+        for _ in range(_ARRIVAL):
+            await asyncio.sleep(0)
+        _hang_up(runner)
+        await runner.cleanup()
+        listener.close()
 
 
 @dataclass
@@ -121,7 +144,8 @@ class Simulator(ABC):
         self._listener = listener
         self._tls = tls
         self.app = web.Application(middlewares=[self._around])
-        self._runner: web.AppRunner | None = None
+        self._serving = AsyncExitStack()
+        self._serving.callback(listener.close)
 
     @abstractmethod
     def error(self, status: int, code: str, message: str, headers: Mapping[str, str]) -> web.Response:
@@ -129,20 +153,12 @@ class Simulator(ABC):
 
     async def start(self) -> None:
         """Serve requests."""
-        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1)
-        await self._runner.setup()
-        await web.SockSite(self._runner, self._listener, ssl_context=self._tls).start()
+        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1)
+        await self._serving.enter_async_context(served(runner, self._listener, self._tls))
 
     async def stop(self) -> None:
         """Close the port and end what runs."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            asyncio.get_running_loop().remove_reader(self._listener)
-            for _ in range(_ARRIVAL):
-                await asyncio.sleep(0)
-            _hang_up(runner)
-            await runner.cleanup()
-        self._listener.close()
+        await self._serving.aclose()
 
     @web.middleware
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -172,7 +188,7 @@ class Simulator(ABC):
         return next((fault for fault in self.faults.rules if fault.take(operation)), None)
 
 
-def _hang_up(runner: web.AppRunner) -> None:
+def _hang_up(runner: web.BaseRunner) -> None:
     """End connections that clients keep open: with TLS, the end would wait for them to say goodbye."""
     for connection in runner.server.connections if runner.server else ():
         if connection.transport is not None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import aiohttp
 from aiohttp import web
 
-from outlook_addin_sandbox.serving import bind
+from outlook_addin_sandbox.serving import bind, served
 from outlook_addin_sandbox.world import World
 
 
@@ -121,9 +121,5 @@ async def listen_at(path: str = "/notifications") -> AsyncIterator[Listener]:
     app = web.Application()
     app.router.add_post(path, listener.handle)
     runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.SockSite(runner, socket).start()
-    try:
+    async with served(runner, socket):
         yield listener
-    finally:
-        await runner.cleanup()

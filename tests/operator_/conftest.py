@@ -19,6 +19,7 @@ import pytest
 from aiohttp import web
 
 from operator_.mill import Mill, TurnedClock
+from operator_.web_endpoint import web_server
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.errors import KubectlError
 from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
@@ -243,14 +244,8 @@ async def endpoint() -> AsyncIterator[str]:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(text=request.query.get("validationToken", ""))
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    yield f"http://addin.localhost:{port}"
-    await runner.cleanup()
+    async with web_server(answer) as origin:
+        yield origin
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from operator_.conftest import free_port
+from outlook_addin_sandbox.serving import bind, served
 
 
 @asynccontextmanager
@@ -14,10 +14,5 @@ async def web_server(answer: Callable[[web.Request], Awaitable[web.Response]]) -
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
+    async with served(runner, bind()) as port:
         yield f"http://addin.localhost:{port}"
-    finally:
-        await runner.cleanup()

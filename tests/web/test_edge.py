@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import web
 
+from outlook_addin_sandbox.serving import bind, served
 from outlook_addin_web import intake, logs
 from outlook_addin_web.app import LONGEST_BODY, build_app
 from outlook_addin_web.main import make_runner
@@ -86,13 +86,8 @@ async def port(sync: Sync) -> AsyncIterator[Port]:
         async with sync.running():
             yield sync
 
-    runner = make_runner(build_app(CONFIG, sync=running))
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield Port(runner.addresses[0][1], sync)
-    finally:
-        await runner.cleanup()
+    async with served(make_runner(build_app(CONFIG, sync=running)), bind()) as number:
+        yield Port(number, sync)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from typing import Final, Self
 
 from aiohttp import web
 
+from outlook_addin_sandbox.serving import bind, served
+
 _POLL_SECONDS: Final = 0.2
 _CHUNK: Final = 64 * 1024
 
@@ -39,16 +41,15 @@ class LogsServer:
         app = web.Application()
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._serving = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, 0, ssl_context=self._tls)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        listener = bind(host=self._host)
+        self.port = await self._serving.enter_async_context(served(self._runner, listener, self._tls))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self._serving.aclose()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         parts, query = request.match_info, request.query

@@ -19,6 +19,7 @@ from yarl import URL
 from outlook_addin_sandbox.node import tasks
 from outlook_addin_sandbox.node.addresses import local
 from outlook_addin_sandbox.node.api import ApiServer
+from outlook_addin_sandbox.serving import bind, served
 
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -114,20 +115,15 @@ class ServiceRoute:
             )
             for work in (self._follow_service(api), self._follow_pods(api)):
                 stack.push_async_callback(tasks.cancel, tasks.start(work, f"route to {self._name}"))
-            await self._listen(stack)
+            runner = web.ServerRunner(
+                web.Server(self._serve, auto_decompress=False, access_log=None), shutdown_timeout=1
+            )
+            self.port = await stack.enter_async_context(served(runner, bind(self.port, self._host)))
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
-
-    async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
-        server = web.Server(self._serve, auto_decompress=False, access_log=None)
-        runner = web.ServerRunner(server, shutdown_timeout=1)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, self._host, self.port).start()
-        self.port = runner.addresses[0][1]
 
     async def _follow_service(self, api: ApiServer) -> None:
         path = f"/api/v1/namespaces/{self._namespace}/services"

@@ -29,7 +29,7 @@ class LiveFeed:
         for waker in self._wakers:
             waker.set()
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """End all open streams."""
         for stream in list(self._streams):
             stream.cancel()

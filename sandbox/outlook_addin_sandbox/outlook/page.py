@@ -1,7 +1,7 @@
 """Starting and stopping the page's web server."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,6 +16,7 @@ from outlook_addin_sandbox.outlook.manifest import Sideload
 from outlook_addin_sandbox.outlook.office_script import office_script
 from outlook_addin_sandbox.outlook.services import Json, PageServices
 from outlook_addin_sandbox.outlook.world_services import world_services
+from outlook_addin_sandbox.serving import bind, served
 from outlook_addin_sandbox.world import World
 
 _WEB = Path(__file__).parent / "web"
@@ -73,14 +74,8 @@ class OutlookPage:
         feed = LiveFeed(interval)
         async with _session() as session:
             runner = web.AppRunner(_app(services, feed, session), handler_cancellation=True, access_log=None)
-            await runner.setup()
-            try:
-                site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
-                await site.start()
-                yield cls(f"http://outlook.localhost:{runner.addresses[0][1]}")
-            finally:
-                await feed.close()
-                await runner.cleanup()
+            async with served(runner, bind(port)) as taken, aclosing(feed):
+                yield cls(f"http://outlook.localhost:{taken}")
 
 
 @asynccontextmanager

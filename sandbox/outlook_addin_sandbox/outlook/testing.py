@@ -17,6 +17,7 @@ from outlook_addin_sandbox.outlook import (
     PageAgent,
     PageServices,
 )
+from outlook_addin_sandbox.serving import bind, served
 
 ADDIN_ID = "6f1c1f4e-2b5c-4c3c-9a57-0d3b0f3f5a11"
 ANNA = PageAgent("anna-id", "Anna Meier", "anna@bank.example")
@@ -164,9 +165,5 @@ async def fake_addin(pages: Path, office_js_url: str, port: int) -> AsyncIterato
     app = web.Application()
     app.add_routes([web.get("/addin/{name}", serve)])
     runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
+    async with served(runner, bind(port)):
         yield
-    finally:
-        await runner.cleanup()
