@@ -2,12 +2,12 @@
 
 import base64
 import binascii
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from outlook_addin_core.clients.certificates import holds_certificates
 from outlook_addin_core.domain.config import AddinConfig
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Settings:
         client_secret: Of the app registration, for Graph; only while syncing.
         credential: What the app proves itself to Entra with; the client secret unless given.
         gateway_client_secret: Of the sync server at the Auth Gateway; only while syncing.
-        ca_bundle: Certificates to trust in addition to the system's.
+        ca_bundle: Certificates (PEM) to trust in addition to the system's.
         listen_address: Where both ports listen.
         port: The add-in's pages, webhooks and API.
         metrics_port: ``/metrics``, which no Service publishes.
@@ -47,7 +47,7 @@ class Settings:
     client_secret: str = field(default="", repr=False)
     gateway_client_secret: str = field(default="", repr=False)
     credential: "Credential | None" = field(default=None, repr=False)
-    ca_bundle: Path | None = None
+    ca_bundle: str | None = None
     listen_address: str = "0.0.0.0"  # noqa: S104 - a pod listens on all of its addresses
     port: int = 8080
     metrics_port: int = 8081
@@ -59,7 +59,6 @@ class Settings:
         Raises:
             SettingsError: A variable cannot be used; names it and what to write instead.
         """
-        bundle = environ.get("CA_BUNDLE")
         return cls(
             config_path=Path(environ.get("ADDIN_CONFIG") or CONFIG_PATH),
             addin_name=environ.get("ADDIN_NAME", ""),
@@ -68,7 +67,7 @@ class Settings:
             client_secret=environ.get("CLIENT_SECRET", "").strip(),
             credential=_credential(environ),
             gateway_client_secret=environ.get("SYNCSERVER_AUTH_GATEWAY_CLIENT_SECRET", "").strip(),
-            ca_bundle=Path(bundle) if bundle else None,
+            ca_bundle=_ca_bundle(environ),
             listen_address=environ.get("LISTEN_ADDRESS") or "0.0.0.0",  # noqa: S104 - see above
             port=_port(environ, "PORT", 8080),
             metrics_port=_port(environ, "METRICS_PORT", 8081),
@@ -78,14 +77,8 @@ class Settings:
         """Check that the environment holds what the configuration asks for.
 
         Raises:
-            SettingsError: A variable is missing, or the CA bundle is or cannot be read.
+            SettingsError: A variable is missing.
         """
-        if self.ca_bundle is not None and not self.ca_bundle.is_file():
-            raise SettingsError(f"CA_BUNDLE names {self.ca_bundle}, which is not a file.")
-        if self.ca_bundle is not None and not _holds_certificates(self.ca_bundle):
-            raise SettingsError(
-                f"CA_BUNDLE names {self.ca_bundle}, which holds no readable PEM certificates."
-            )
         if not config.sync_server_enabled:
             return
         needed = {
@@ -100,12 +93,17 @@ class Settings:
             raise SettingsError(f"{', '.join(missing)} must be set while syncServerEnabled is true.")
 
 
-def _holds_certificates(bundle: Path) -> bool:
+def _ca_bundle(environ: Mapping[str, str]) -> str | None:
+    path = environ.get("CA_BUNDLE")
+    if not path:
+        return None
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
-    except ssl.SSLError:
-        return False
-    return True
+        bundle = Path(path).read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise SettingsError(f"CA_BUNDLE names {path}, which cannot be read: {error.strerror}.") from error
+    if not holds_certificates(bundle):
+        raise SettingsError(f"CA_BUNDLE names {path}, which holds no readable PEM certificates.")
+    return bundle
 
 
 def load_config(path: Path) -> AddinConfig:

@@ -6,13 +6,13 @@ Secrets are neither listed nor watched: the operator sees those that an OutlookA
 import base64
 import binascii
 import hashlib
-import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, TypeAlias
 
+from outlook_addin_core.clients.certificates import holds_certificates
 from outlook_addin_core.clients.credentials import (
     CERTIFICATE_KEY,
     FEDERATED_AUDIENCE,
@@ -239,22 +239,10 @@ def no_bundle(view: AddinView, ca_bundle: str | None) -> Problem | None:
     name, key = view.ca_bundle_ref
     if not ca_bundle:
         return Problem("CABundleNotFound", f"ConfigMap {name} with the key {key} does not exist; create it.")
-    if not _is_readable(ca_bundle):
+    if not holds_certificates(ca_bundle):
         message = f"ConfigMap {name} holds no readable PEM certificates under the key {key}; correct it."
         return Problem("InvalidCABundle", message)
     return None
-
-
-@lru_cache(maxsize=64)
-def _is_readable(pem: str) -> bool:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(
-            cadata=pem.encode("ascii", "ignore").decode()
-        )  # comments may be anything
-    except ssl.SSLError:
-        return False
-    return True
 
 
 def _credential(

@@ -2,10 +2,8 @@
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -61,7 +59,6 @@ class GraphAccessCache:
         self._all_tenants: dict[str, TokenBucket] = {}
         self._replacements: dict[tuple[str, str], Replacements] = {}
         self._retired: list[tuple[float, GraphAccess]] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="outlook-addin-ca-"))
 
     def get(self, view: AddinView, tenant_id: str, credentials: Credentials) -> GraphAccess:
         """Return the client of an add-in in a tenant; a new one when its secret or settings changed.
@@ -106,7 +103,7 @@ class GraphAccessCache:
     def _make(
         self, view: AddinView, tenant_id: str, credentials: Credentials, fingerprint: str
     ) -> GraphAccess:
-        config, bundle = view.config, self._bundle(credentials.ca_bundle)
+        config, bundle = view.config, credentials.ca_bundle
         proxy = view.spec.get("proxy") or {}
         authority = config.tenant_authority(tenant_id)
         graph_proxy, entra_proxy = proxy_for(config.graph_url, proxy), proxy_for(authority, proxy)
@@ -137,15 +134,6 @@ class GraphAccessCache:
         """Return a tenant's limit, which knows the one over all tenants of the app registration."""
         every = TokenBucket(self._clock, ALL_TENANTS_RATE, ALL_TENANTS_BURST)
         return Throttle(self._clock, shared=self._all_tenants.setdefault(client_id, every))
-
-    def _bundle(self, pem: str | None) -> Path | None:
-        """Return a file with the certificates: TLS libraries read authorities from files."""
-        if pem is None:
-            return None
-        path = self._folder / f"{hashlib.sha256(pem.encode()).hexdigest()[:16]}.pem"
-        if not path.exists():
-            path.write_text(pem)
-        return path
 
 
 def _credential(credentials: Credentials) -> Credential:

@@ -2,7 +2,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -41,20 +40,13 @@ def certificates() -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def authority_pem(certificates: Certificates) -> bytes:
-    return certificates.authority
+def authority(certificates: Certificates) -> str:
+    return certificates.authority.decode()
 
 
 @pytest.fixture(scope="session")
 def server_pem(certificates: Certificates) -> bytes:
     return certificates.server
-
-
-@pytest.fixture
-def authority_file(tmp_path: Path, certificates: Certificates) -> Path:
-    path = tmp_path / "authority.crt"
-    path.write_bytes(certificates.authority)
-    return path
 
 
 def _authority_extensions() -> list[x509.ExtensionType]:

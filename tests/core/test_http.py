@@ -1,9 +1,7 @@
 import contextlib
-import os
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -181,22 +179,16 @@ async def test_an_answer_that_is_no_object_is_an_error_of_the_server(text: str) 
         read_object(await ask(httpx2.Response(200, text=text)), "test.get")
 
 
-def test_a_bundle_is_trusted_in_addition(tmp_path: Path, authority_pem: bytes) -> None:
-    bundle = tmp_path / "ca.crt"
-    bundle.write_bytes(authority_pem)
-    system, both = trust(None), trust(bundle)
+def test_a_bundle_is_trusted_in_addition(authority: str) -> None:
+    system, both = trust(None), trust(f"# Főtanúsítvány\n{authority}")
     assert both.cert_store_stats()["x509_ca"] == system.cert_store_stats()["x509_ca"] + 1
     assert both.verify_mode is ssl.CERT_REQUIRED
     assert both.check_hostname
 
 
-def test_hundreds_of_tenants_share_what_they_trust(tmp_path: Path) -> None:
-    bundle = tmp_path / "ca.crt"
+def test_hundreds_of_tenants_share_what_they_trust() -> None:
     authorities = [ssl.DER_cert_to_PEM_cert(each) for each in trust(None).get_ca_certs(binary_form=True)[:2]]
-    bundle.write_text(authorities[0])
-    first = trust(bundle)
-    assert trust(bundle) is first
+    first = trust(authorities[0])
+    assert trust(authorities[0]) is first
     assert trust(None) is not first
-    bundle.write_text("".join(authorities))
-    os.utime(bundle, ns=(1, 1))
-    assert trust(bundle) is not first
+    assert trust("".join(authorities)) is not first

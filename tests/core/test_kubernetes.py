@@ -22,10 +22,10 @@ users: [{name: me, user: {token: secret}}]
 
 
 @pytest.fixture
-def service_account(tmp_path: Path, authority_pem: bytes) -> Path:
+def service_account(tmp_path: Path, authority: str) -> Path:
     (tmp_path / "token").write_text("first")
     (tmp_path / "namespace").write_text("outlook\n")
-    (tmp_path / "ca.crt").write_bytes(authority_pem)
+    (tmp_path / "ca.crt").write_text(authority)
     return tmp_path
 
 

@@ -63,13 +63,13 @@ def unused_port(unused_tcp_port_factory: Callable[[], int]) -> int:
     return unused_tcp_port_factory()
 
 
-async def fetch(base_url: str, ca_bundle: Path | None = None) -> str:
+async def fetch(base_url: str, ca_bundle: str | None = None) -> str:
     async with make_client(base_url=base_url, ca_bundle=ca_bundle, timeout=5) as client:
         return (await request(client, "GET", "/", operation="test")).text
 
 
-async def test_a_server_of_the_bundles_authority_is_trusted(secure_port: int, authority_file: Path) -> None:
-    assert await fetch(f"https://127.0.0.1:{secure_port}", authority_file) == "secure"
+async def test_a_server_of_the_bundles_authority_is_trusted(secure_port: int, authority: str) -> None:
+    assert await fetch(f"https://127.0.0.1:{secure_port}", authority) == "secure"
 
 
 async def test_a_server_of_another_authority_is_not(secure_port: int) -> None:
@@ -77,20 +77,20 @@ async def test_a_server_of_another_authority_is_not(secure_port: int) -> None:
         await fetch(f"https://127.0.0.1:{secure_port}")
 
 
-async def test_a_certificate_for_another_name_is_called_that(secure_port: int, authority_file: Path) -> None:
+async def test_a_certificate_for_another_name_is_called_that(secure_port: int, authority: str) -> None:
     with pytest.raises(Unreachable, match="certificate of localhost is for another name"):
-        await fetch(f"https://localhost:{secure_port}", authority_file)
+        await fetch(f"https://localhost:{secure_port}", authority)
 
 
 @pytest.mark.parametrize(
     ("which", "said"), [("expired", "has expired; have it renewed"), ("not_yet_valid", "is not valid yet")]
 )
 async def test_what_is_wrong_with_the_dates_of_a_certificate_is_said(
-    certificates: "Certificates", tmp_path: Path, authority_file: Path, which: str, said: str
+    certificates: "Certificates", tmp_path: Path, authority: str, which: str, said: str
 ) -> None:
     async with secure(tmp_path, getattr(certificates, which)) as port:
         with pytest.raises(Unreachable, match=rf"certificate of 127\.0\.0\.1 {said}"):
-            await fetch(f"https://127.0.0.1:{port}", authority_file)
+            await fetch(f"https://127.0.0.1:{port}", authority)
 
 
 async def test_entra_is_held_to_the_same_authorities(secure_port: int) -> None:

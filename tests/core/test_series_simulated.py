@@ -85,9 +85,9 @@ async def desk() -> AsyncIterator[Desk]:
         mailbox = Mailbox(anna.tenant_id, anna.user_id)
         authority, scope = f"{world.entra.url}/{anna.tenant_id}", f"{world.graph.url}/.default"
         tokens = TokenSource(
-            authority, world.client_id, world.client_secret, scope, ca_bundle=world.ca_bundle
+            authority, world.client_id, world.client_secret, scope, ca_bundle=world.ca_bundle.read_text()
         )
-        async with make_client(base_url=world.graph.url, ca_bundle=world.ca_bundle) as client:
+        async with make_client(base_url=world.graph.url, ca_bundle=world.ca_bundle.read_text()) as client:
             desk = Desk(world.graph.mailbox(anna.user_id), mailbox, GraphEvents(client, tokens, ADDIN))
             weekly = Recurrence("weekly", count=30)
             event = desk.calendar.create_event(

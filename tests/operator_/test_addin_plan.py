@@ -163,13 +163,14 @@ def test_switching_synchronisation_off_takes_the_right_away_and_keeps_the_key() 
 
 
 @pytest.mark.parametrize("sync", [True, False])
-def test_a_ca_bundle_that_cannot_be_read_is_told_by_the_addin(*, sync: bool) -> None:
+@pytest.mark.parametrize("bundle", ["nonsense", "à"])
+def test_a_ca_bundle_that_cannot_be_read_is_told_by_the_addin(bundle: str, *, sync: bool) -> None:
     body = addin(sync=sync, proxy={"caBundleRef": {"name": "ca"}})
     observed = observe(body)
-    credentials = replace(observed.credentials, ca_bundle="nonsense", problem=None)
+    credentials = replace(observed.credentials, ca_bundle=bundle, problem=None)
     if sync:
         secret = {"data": {name: base64.b64encode(text.encode()).decode() for name, text in SECRET.items()}}
-        credentials = interpret(observed.view, secret, None, {"data": {"ca.crt": "nonsense"}})
+        credentials = interpret(observed.view, secret, None, {"data": {"ca.crt": bundle}})
     status = status_of(replace(observed, credentials=credentials), running())
     assert states(status)["Ready"] == ("False", "InvalidCABundle")
     assert "ConfigMap ca" in status["conditions"][0]["message"]

@@ -1,6 +1,7 @@
 """The whole synchronisation in one loop: simulated Entra, Graph and Unblu, and replicas of the web server."""
 
 import asyncio
+import atexit
 import contextlib
 import json
 from collections import Counter
@@ -10,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 from uuid import UUID
 
@@ -41,7 +42,9 @@ HOUR = timedelta(hours=1)
 
 @cache
 def _certificates() -> tls.DemoTls:
-    return tls.ensure(Path(mkdtemp(prefix="outlook-addin-sync-")))
+    folder = TemporaryDirectory(prefix="outlook-addin-sync-")
+    atexit.register(folder.cleanup)
+    return tls.ensure(Path(folder.name))
 
 
 class Stage:

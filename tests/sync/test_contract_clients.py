@@ -215,7 +215,7 @@ async def test_entra_every_refusal_says_what_to_do(number: int, break_it: str) -
             case _:
                 scope = "nonsense/.default"
         authority = f"{world.entra.url}/{tenant}"
-        source = TokenSource(authority, world.client_id, secret, scope, ca_bundle=world.ca_bundle)
+        source = TokenSource(authority, world.client_id, secret, scope, ca_bundle=world.ca_bundle.read_text())
         try:
             with pytest.raises(CredentialsRefused) as caught:
                 await source.token()
@@ -231,7 +231,7 @@ async def test_entra_while_it_is_down_or_throttles_it_is_asked_again_later(switc
         authority = f"{world.entra.url}/{world.tenant_id}"
         scope = f"{GRAPH_RESOURCE}/.default"
         source = TokenSource(
-            authority, world.client_id, world.client_secret, scope, ca_bundle=world.ca_bundle
+            authority, world.client_id, world.client_secret, scope, ca_bundle=world.ca_bundle.read_text()
         )
         try:
             with pytest.raises((Throttled, ServerError)):

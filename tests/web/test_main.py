@@ -90,16 +90,19 @@ def test_without_synchronisation_no_secret_is_needed(config: AddinConfig) -> Non
     Settings.from_env({}).check(replace(config, sync_server_enabled=False))
 
 
-def test_a_ca_bundle_that_is_missing_is_named(config: AddinConfig) -> None:
-    with pytest.raises(SettingsError, match=r"/nowhere/ca\.crt"):
-        Settings.from_env({**SYNC_ENV, "CA_BUNDLE": "/nowhere/ca.crt"}).check(config)
+@pytest.mark.parametrize(("path", "said"), [("nowhere/ca.crt", "No such file"), ("", "Is a directory")])
+def test_a_ca_bundle_that_is_no_file_is_named(tmp_path: Path, path: str, said: str) -> None:
+    bundle = tmp_path / path
+    with pytest.raises(SettingsError, match=f"CA_BUNDLE names {bundle}, which cannot be read: {said}"):
+        Settings.from_env({**SYNC_ENV, "CA_BUNDLE": str(bundle)})
 
 
-def test_a_ca_bundle_that_cannot_be_read_is_named(config: AddinConfig, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"nonsense", b"\xff\xfe\x00", b""])
+def test_a_ca_bundle_without_certificates_is_named(tmp_path: Path, content: bytes) -> None:
     bundle = tmp_path / "ca.crt"
-    bundle.write_text("nonsense")
+    bundle.write_bytes(content)
     with pytest.raises(SettingsError, match="holds no readable PEM certificates"):
-        Settings.from_env({**SYNC_ENV, "CA_BUNDLE": str(bundle)}).check(config)
+        Settings.from_env({**SYNC_ENV, "CA_BUNDLE": str(bundle)})
 
 
 def free_ports() -> tuple[int, int]:

@@ -177,7 +177,7 @@ async def bank(world: World, addin: AddinConfig, tmp_path: Path) -> AsyncIterato
         namespace="bank",
         client_secret=world.client_secret,
         gateway_client_secret=world.gateway_client_secret,
-        ca_bundle=world.ca_bundle,
+        ca_bundle=world.ca_bundle.read_text(),
     )
     clock, metrics, kubernetes = SystemClock(), Metrics(CollectorRegistry()), FakeKubernetes()
     async with AsyncExitStack() as stack:

@@ -6,13 +6,13 @@ Nothing here retries: a failure goes up with its ``retry_after``, and whoever ho
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from ssl import SSLCertVerificationError, SSLContext
 from typing import Any, Final, Protocol, TypeAlias
 
 import httpx2
 
 from outlook_addin_core.clients.answers import failure
+from outlook_addin_core.clients.certificates import add_authorities
 from outlook_addin_core.clients.errors import ServerError, Unauthorized, Unreachable
 from outlook_addin_core.clients.tracing import answered, calling, failed
 
@@ -43,34 +43,30 @@ def unobserved(operation: str, outcome: str) -> None:
     """Take no notice."""
 
 
-def trust(ca_bundle: Path | None, *, trust_env: bool = True) -> SSLContext:
+def trust(ca_bundle: str | None, *, trust_env: bool = True) -> SSLContext:
     """Return what certificates are checked against: the system's authorities and those of a PEM bundle.
 
     All who trust the same share it: each costs a megabyte and some 40 ms, and tenants may be many.
+
+    Raises:
+        ssl.SSLError: The bundle holds no certificates.
     """
     system = tuple(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")) if trust_env else ()
-    written = ca_bundle.stat().st_mtime_ns if ca_bundle else 0
-    return _context(ca_bundle, written, system, trust_env=trust_env)
+    return _context(ca_bundle, system, trust_env=trust_env)
 
 
 @lru_cache(maxsize=16)
-def _context(
-    ca_bundle: Path | None,
-    _written: int,
-    _system: tuple[str | None, ...],
-    *,
-    trust_env: bool,
-) -> SSLContext:
+def _context(ca_bundle: str | None, _system: tuple[str | None, ...], *, trust_env: bool) -> SSLContext:
     context = httpx2.create_ssl_context(trust_env=trust_env)
     if ca_bundle is not None:
-        context.load_verify_locations(cafile=ca_bundle)
+        add_authorities(context, ca_bundle)
     return context
 
 
 def make_client(
     *,
     base_url: str,
-    ca_bundle: Path | None = None,
+    ca_bundle: str | None = None,
     trust_env: bool = True,
     timeout: float = TIMEOUT,
     transport: httpx2.AsyncBaseTransport | None = None,
@@ -79,7 +75,7 @@ def make_client(
 
     Args:
         base_url: Where the service is, without the version part of its paths.
-        ca_bundle: Certificates to trust in addition to the system's.
+        ca_bundle: Certificates (PEM) to trust in addition to the system's.
         trust_env: Whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY count.
         timeout: Seconds for each of connecting, sending and receiving.
         transport: Replaces the network, for tests.

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import httpx2
@@ -72,7 +71,7 @@ class TokenSource:
         client_id: The app registration.
         credential: What proves it; a text is a client secret.
         scope: E.g. ``https://graph.microsoft.com/.default``.
-        ca_bundle: Certificates to trust in addition to the system's.
+        ca_bundle: Certificates (PEM) to trust in addition to the system's.
         transport: Replaces the network, for tests.
         observe: Is told the outcome of every token that was asked for.
     """
@@ -84,7 +83,7 @@ class TokenSource:
         credential: Credential | str,
         scope: str,
         *,
-        ca_bundle: Path | None = None,
+        ca_bundle: str | None = None,
         transport: httpx2.BaseTransport | None = None,
         observe: Observer = unobserved,
     ) -> None:
@@ -194,7 +193,7 @@ class GatewayTokenSource:
         client_id: Our client there.
         secret: Its secret.
         scope: What to ask for; empty for nothing in particular.
-        ca_bundle: Certificates to trust in addition to the system's.
+        ca_bundle: Certificates (PEM) to trust in addition to the system's.
         clock: Tells when a token has expired.
         transport: Replaces the network, for tests.
         observe: Is told the outcome of every token that was asked for.
@@ -207,7 +206,7 @@ class GatewayTokenSource:
         secret: str,
         scope: str,
         *,
-        ca_bundle: Path | None = None,
+        ca_bundle: str | None = None,
         clock: Clock | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         observe: Observer = unobserved,
