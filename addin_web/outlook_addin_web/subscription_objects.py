@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any
 
-from outlook_addin_core.clients.kubernetes import API_VERSION, GROUP
 from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
+from outlook_addin_core.domain.resources import (
+    API_VERSION,
+    LAST_NEEDED,
+    MANAGED_BY,
+    SUBSCRIPTION,
+    SYNC_REQUESTED,
+    WEB_MANAGER,
+)
 from outlook_addin_web.ports import Followed, SubscriptionState
 from outlook_addin_web.verdicts import CONDITION, Verdict
-
-MANAGER: Final = "outlook-addin-web"
-MANAGED_BY: Final = "app.kubernetes.io/managed-by"
-SYNC_REQUESTED: Final = f"{GROUP}/sync-requested"
-LAST_NEEDED: Final = f"{GROUP}/last-needed"
 
 
 def manifest(addin: str, namespace: str, mailbox: Mailbox, address: str | None) -> dict[str, Any]:
@@ -24,10 +26,10 @@ def manifest(addin: str, namespace: str, mailbox: Mailbox, address: str | None) 
     }
     if address is not None:
         spec["mailbox"] = address
-    labels = {MANAGED_BY: MANAGER, "app.kubernetes.io/instance": addin}
+    labels = {MANAGED_BY: WEB_MANAGER, "app.kubernetes.io/instance": addin}
     name = subscription_name(addin, mailbox)
     metadata = {"name": name, "namespace": namespace, "labels": labels}
-    return {"apiVersion": API_VERSION, "kind": "CalendarSubscription", "metadata": metadata, "spec": spec}
+    return {"apiVersion": API_VERSION, "kind": SUBSCRIPTION, "metadata": metadata, "spec": spec}
 
 
 def serves(found: Mapping[str, Any], addin: str, mailbox: Mailbox) -> bool:
@@ -61,7 +63,7 @@ def followed_of(found: Mapping[str, Any], *, deleted: bool = False) -> Followed:
     return Followed(
         name=metadata["name"],
         mailbox=mailbox_of(found),
-        web_made=(metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER,
+        web_made=(metadata.get("labels") or {}).get(MANAGED_BY) == WEB_MANAGER,
         subscription_id=_status(found).get("subscriptionId") or "",
         sync_requested=annotations.get(SYNC_REQUESTED, ""),
         last_needed=_day(annotations.get(LAST_NEEDED)),

@@ -7,20 +7,13 @@ from typing import Any, Final
 import lightkube
 from lightkube.types import PatchType
 
-from outlook_addin_core.clients.kubernetes import (
-    GROUP,
-    CalendarSubscription,
-    OutlookAddin,
-    apply_status,
-)
+from outlook_addin_core.clients.kubernetes import CalendarSubscription, OutlookAddin, apply_status
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.mailbox import Mailbox, age_of, subscription_name
+from outlook_addin_core.domain.resources import LAST_NEEDED, RENEW_REQUESTED, SYNC_REQUESTED, WEB_MANAGER
 from outlook_addin_web.ports import Followed, StoreUnavailable, SubscriptionState
 from outlook_addin_web.store_errors import Exists, Missing, store_errors
 from outlook_addin_web.subscription_objects import (
-    LAST_NEEDED,
-    MANAGER,
-    SYNC_REQUESTED,
     condition,
     followed_of,
     manifest,
@@ -30,7 +23,6 @@ from outlook_addin_web.subscription_objects import (
 )
 from outlook_addin_web.verdicts import Verdict
 
-RENEW_REQUESTED: Final = f"{GROUP}/renew-requested"
 COUNT_LIVES: Final = timedelta(minutes=5)
 PAGE: Final = 200
 
@@ -65,7 +57,7 @@ class KubernetesSubscriptions:
         body = CalendarSubscription.from_dict(manifest(self._addin, self._namespace, mailbox, address))
         try:
             async with store_errors("create"):
-                await self._client.create(body, field_manager=MANAGER)
+                await self._client.create(body, field_manager=WEB_MANAGER)
         except Exists:
             if await self._serving(mailbox) is None:
                 raise StoreUnavailable("another mailbox's subscription has the name; delete it") from None
@@ -132,7 +124,7 @@ class KubernetesSubscriptions:
                     self._namespace,
                     name,
                     {"conditions": conditions},
-                    field_manager=MANAGER,
+                    field_manager=WEB_MANAGER,
                 )
         except Missing:
             return False
@@ -203,5 +195,5 @@ class KubernetesSubscriptions:
                 {"metadata": {"annotations": dict(annotations)}},
                 namespace=self._namespace,
                 patch_type=PatchType.MERGE,
-                field_manager=MANAGER,
+                field_manager=WEB_MANAGER,
             )

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.resources import ADDIN, SUBSCRIPTION
 from outlook_addin_operator.inventory import Inventory, SubscriptionEntry
-from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key, key_of
+from outlook_addin_operator.keys import Key, key_of
 from outlook_addin_operator.schedule import Schedule
 from outlook_addin_operator.status import find, is_true
 from outlook_addin_operator.subscription.due import due_time

@@ -18,12 +18,12 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 from lightkube.types import PatchType
 
-from outlook_addin_core.clients.kubernetes import GROUP, VERSION
-from outlook_addin_operator.keys import ADDIN, FIELD_MANAGER, SUBSCRIPTION, Key, Object
+from outlook_addin_core.domain.resources import ADDIN, ADDINS, GROUP, SUBSCRIPTION, SUBSCRIPTIONS, VERSION
+from outlook_addin_operator.keys import FIELD_MANAGER, Key, Object
 
 KINDS: Final[Mapping[str, tuple[str, str, str]]] = {
-    ADDIN: (GROUP, VERSION, "outlookaddins"),
-    SUBSCRIPTION: (GROUP, VERSION, "calendarsubscriptions"),
+    ADDIN: (GROUP, VERSION, ADDINS),
+    SUBSCRIPTION: (GROUP, VERSION, SUBSCRIPTIONS),
     "ConfigMap": ("", "v1", "configmaps"),
     "Secret": ("", "v1", "secrets"),
     "ServiceAccount": ("", "v1", "serviceaccounts"),

@@ -12,7 +12,8 @@ from sys import intern
 from typing import Any, Final
 
 from outlook_addin_core.domain.mailbox import age_of
-from outlook_addin_operator.keys import ADDIN, Key, is_deleting, key_of
+from outlook_addin_core.domain.resources import ADDIN
+from outlook_addin_operator.keys import Key, is_deleting, key_of
 from outlook_addin_operator.status import find, parse_time
 
 UNWANTED: Final = frozenset({"AddinNotFound", "Duplicate", "SyncDisabled", "TenantNotAllowed"})

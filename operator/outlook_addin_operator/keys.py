@@ -4,17 +4,12 @@ from collections.abc import Mapping
 from sys import intern
 from typing import Any, Final, NamedTuple, TypeAlias
 
-ADDIN: Final = "OutlookAddin"
-SUBSCRIPTION: Final = "CalendarSubscription"
+from outlook_addin_core.domain.resources import FINALIZER
 
-FINALIZER: Final = "outlook-addin.dev/cleanup"
 ADOPT: Final = "outlook-addin.dev/adopt"
 APPLIED: Final = "outlook-addin.dev/applied"
-RENEW_REQUESTED: Final = "outlook-addin.dev/renew-requested"
 
 FIELD_MANAGER: Final = "outlook-addin-operator"
-MANAGED_BY: Final = "app.kubernetes.io/managed-by"
-WEB_MANAGER: Final = "outlook-addin-web"
 
 Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as it stands in JSON."""

@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Final
 
 import httpx2
 import lightkube
 
 from outlook_addin_core.clients.leases import Lease, lease_of, term_of
 from outlook_addin_core.domain.election import Term
-from outlook_addin_operator.keys import FIELD_MANAGER, MANAGED_BY
+from outlook_addin_core.domain.resources import LEASE, MANAGED_BY
+from outlook_addin_operator.keys import FIELD_MANAGER
 from outlook_addin_operator.lease import LeaseConflictError, LeaseError
-
-NAME: Final = "outlook-addin-operator"
 
 
 class KubernetesLease:
@@ -37,13 +35,13 @@ class KubernetesLease:
         """Return the term; None if there is none."""
         try:
             with _errors():
-                return term_of(dict(self._client.get(Lease, NAME, namespace=self._namespace)))
+                return term_of(dict(self._client.get(Lease, LEASE, namespace=self._namespace)))
         except _NotFoundError:
             return None
 
     def write(self, term: Term) -> Term:
         """Write over the version that the term names, or the first one."""
-        lease = lease_of(term, NAME, self._namespace, {MANAGED_BY: FIELD_MANAGER})
+        lease = lease_of(term, LEASE, self._namespace, {MANAGED_BY: FIELD_MANAGER})
         send = self._client.replace if term.version else self._client.create
         with _errors():
             return term_of(dict(send(lease, field_manager=FIELD_MANAGER)))

@@ -18,11 +18,11 @@ from lightkube import AsyncClient
 from lightkube.core.exceptions import ConfigError
 
 from outlook_addin_core.clients import leases
-from outlook_addin_core.clients.kubernetes import GROUP, VERSION, load
+from outlook_addin_core.clients.kubernetes import load
 from outlook_addin_core.domain.clock import SystemClock
-from outlook_addin_operator import lease_store
+from outlook_addin_core.domain.resources import ADDIN, ADDINS, GROUP, LEASE, MANAGED_BY, SUBSCRIPTION, VERSION
 from outlook_addin_operator.connection import connection_info
-from outlook_addin_operator.keys import ADDIN, FIELD_MANAGER, MANAGED_BY, SUBSCRIPTION
+from outlook_addin_operator.keys import FIELD_MANAGER
 from outlook_addin_operator.runtime import Runtime
 from outlook_addin_operator.settings import Settings
 
@@ -62,7 +62,7 @@ async def configure(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) 
     settings.persistence.finalizer = _UNUSED_FINALIZER
     for child in CHILDREN:
         settings.watching.label_selectors[child] = f"{MANAGED_BY}={FIELD_MANAGER}"
-    settings.watching.field_selectors[LEASES] = f"metadata.name={lease_store.NAME}"
+    settings.watching.field_selectors[LEASES] = f"metadata.name={LEASE}"
     for talkative in TALKATIVE:
         logging.getLogger(talkative).setLevel(logging.WARNING)
     await _start(memo)
@@ -101,7 +101,7 @@ def schedule_probe(memo: kopf.Memo, **_: Any) -> dict[str, float]:
     return dict(memo.runtime.health())
 
 
-@kopf.on.event(GROUP, VERSION, "outlookaddins")
+@kopf.on.event(GROUP, VERSION, ADDINS)
 async def on_addin(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """Take in an event of an OutlookAddin."""
     _note_list(event, memo)

@@ -10,6 +10,7 @@ from uuid import uuid4
 import lightkube
 
 from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.resources import ADDIN, SUBSCRIPTION
 from outlook_addin_operator.addin.reconciler import AddinReconciler
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.cluster import Cluster, ConflictError, GoneError
@@ -17,7 +18,7 @@ from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.events import Recorder
 from outlook_addin_operator.graph_access import GraphAccessCache
 from outlook_addin_operator.inventory import Inventory
-from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
+from outlook_addin_operator.keys import Key
 from outlook_addin_operator.lease import Elector
 from outlook_addin_operator.lease_fence import FencedClient
 from outlook_addin_operator.lease_keeper import (

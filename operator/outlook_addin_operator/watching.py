@@ -18,9 +18,9 @@ import lightkube
 import msgspec
 from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 
-from outlook_addin_core.clients.kubernetes import GROUP, VERSION
 from outlook_addin_core.domain.clock import Clock
-from outlook_addin_operator.keys import SUBSCRIPTION, Key, key_of
+from outlook_addin_core.domain.resources import GROUP, SUBSCRIPTION, SUBSCRIPTIONS, VERSION
+from outlook_addin_operator.keys import Key, key_of
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class SubscriptionWatch:
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
         place = f"namespaces/{namespace}/" if namespace else ""
-        self._path = f"/apis/{GROUP}/{VERSION}/{place}calendarsubscriptions"
+        self._path = f"/apis/{GROUP}/{VERSION}/{place}{SUBSCRIPTIONS}"
         self._client = client
         self._namespace = namespace
         self._take = take

@@ -1,8 +1,9 @@
 """How long an OutlookAddin that was deleted waits for its subscriptions."""
 
 from operator_.mill import ADDIN, Mill, delete
+from outlook_addin_core.domain.resources import FINALIZER, SUBSCRIPTION
 from outlook_addin_operator.addin.deletion import MOST_AT_ONCE
-from outlook_addin_operator.keys import FINALIZER, SUBSCRIPTION, Key
+from outlook_addin_operator.keys import Key
 
 
 def fill(mill: Mill, count: int) -> list[Key]:

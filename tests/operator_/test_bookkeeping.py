@@ -10,10 +10,11 @@ from prometheus_client import generate_latest
 
 import outlook_addin_operator as operator_package
 from outlook_addin_core.domain.mailbox import age_of
+from outlook_addin_core.domain.resources import ADDIN, SUBSCRIPTION
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.graph_access import proxy_for
 from outlook_addin_operator.inventory import UNWANTED, Counts, Inventory
-from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
+from outlook_addin_operator.keys import Key
 from outlook_addin_operator.metrics import REASONS, Metrics
 from outlook_addin_operator.schedule import Schedule
 from outlook_addin_operator.settings import Settings

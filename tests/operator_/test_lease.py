@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from outlook_addin_core.domain.election import Term
+from outlook_addin_core.domain.resources import SUBSCRIPTION
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.inventory import Inventory
-from outlook_addin_operator.keys import SUBSCRIPTION, Key
+from outlook_addin_operator.keys import Key
 from outlook_addin_operator.lease import Elector, LeaseConflictError, LeaseError
 from outlook_addin_operator.lease_fence import WRITES, FencedClient
 from outlook_addin_operator.lease_keeper import (

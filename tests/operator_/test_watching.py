@@ -10,7 +10,8 @@ import httpx2
 import pytest
 
 from outlook_addin_core.domain.clock import SystemClock
-from outlook_addin_operator.keys import SUBSCRIPTION, Key
+from outlook_addin_core.domain.resources import SUBSCRIPTION
+from outlook_addin_operator.keys import Key
 from outlook_addin_operator.watching import LONGEST_PAUSE, PAGE, SubscriptionWatch
 
 Answer = Callable[[httpx2.Request], httpx2.Response]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import lightkube
 from lightkube.config.kubeconfig import DEFAULT_KUBECONFIG, SERVICE_ACCOUNT, KubeConfig
@@ -11,14 +11,18 @@ from lightkube.core.exceptions import ConfigError
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 from lightkube.types import PatchType
 
-GROUP: Final = "outlook-addin.dev"
-VERSION: Final = "v1alpha1"
-API_VERSION: Final = f"{GROUP}/{VERSION}"
-
-OutlookAddin = create_namespaced_resource(GROUP, VERSION, "OutlookAddin", "outlookaddins")
-CalendarSubscription = create_namespaced_resource(
-    GROUP, VERSION, "CalendarSubscription", "calendarsubscriptions"
+from outlook_addin_core.domain.resources import (
+    ADDIN,
+    ADDINS,
+    API_VERSION,
+    GROUP,
+    SUBSCRIPTION,
+    SUBSCRIPTIONS,
+    VERSION,
 )
+
+OutlookAddin = create_namespaced_resource(GROUP, VERSION, ADDIN, ADDINS)
+CalendarSubscription = create_namespaced_resource(GROUP, VERSION, SUBSCRIPTION, SUBSCRIPTIONS)
 
 
 def load(environ: Mapping[str, str]) -> lightkube.AsyncClient:

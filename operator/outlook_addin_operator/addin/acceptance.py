@@ -9,10 +9,11 @@ from typing import Final
 
 from outlook_addin_core.clients.errors import ClientError, CredentialsRefused
 from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.resources import ADDIN
 from outlook_addin_operator.addin.spec import AddinView
 from outlook_addin_operator.credentials import Credentials
 from outlook_addin_operator.graph_access import GraphAccessCache
-from outlook_addin_operator.keys import ADDIN, Key
+from outlook_addin_operator.keys import Key
 
 ASKED_AGAIN: Final = timedelta(seconds=50)
 """Less than the minute between two looks at an OutlookAddin; a token that is valid costs no request."""

@@ -4,22 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.resources import ADDIN, FINALIZER, MANAGED_BY, SUBSCRIPTION, WEB_MANAGER
 from outlook_addin_operator.addin import status
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.events import Note, Recorder
-from outlook_addin_operator.keys import (
-    ADDIN,
-    FINALIZER,
-    MANAGED_BY,
-    SUBSCRIPTION,
-    WEB_MANAGER,
-    Key,
-    Object,
-    has_finalizer,
-    is_deleting,
-    key_of,
-)
+from outlook_addin_operator.keys import Key, Object, has_finalizer, is_deleting, key_of
 from outlook_addin_operator.status import Condition, differs, parse_time
 
 PATIENCE: Final = timedelta(minutes=10)

@@ -2,12 +2,13 @@
 
 import asyncio
 
+from outlook_addin_core.domain.resources import MANAGED_BY
 from outlook_addin_operator.addin.objects.labels import selector
 from outlook_addin_operator.addin.plan import OPTIONAL, Observed, names
 from outlook_addin_operator.addin.spec import AddinView, Owner
 from outlook_addin_operator.cluster import Cluster, ClusterError, ForbiddenError, NotServedError
 from outlook_addin_operator.credentials import CredentialsReader
-from outlook_addin_operator.keys import FIELD_MANAGER, MANAGED_BY, Object
+from outlook_addin_operator.keys import FIELD_MANAGER, Object
 
 
 async def gather(cluster: Cluster, credentials: CredentialsReader, body: Object, view: AddinView) -> Observed:

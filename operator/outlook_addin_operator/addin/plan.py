@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from outlook_addin_core.domain.config import AddinConfig
+from outlook_addin_core.domain.resources import ADDIN
 from outlook_addin_operator.addin.acceptance import Verdict
 from outlook_addin_operator.addin.objects import (
     autoscaler,
@@ -25,7 +26,7 @@ from outlook_addin_operator.addin.objects import (
 )
 from outlook_addin_operator.addin.spec import AddinView, Owner
 from outlook_addin_operator.credentials import Credentials
-from outlook_addin_operator.keys import ADDIN, ADOPT, Object
+from outlook_addin_operator.keys import ADOPT, Object
 
 EXPOSURES = {"Ingress": "ingress", "HTTPRoute": "httpRoute", "Route": "route"}
 """The ways in, by kind, with the field of the spec that asks for each."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.config import ConfigError
+from outlook_addin_core.domain.resources import ADDIN, FINALIZER
 from outlook_addin_operator.addin import gather, status
 from outlook_addin_operator.addin.acceptance import Acceptance
 from outlook_addin_operator.addin.apply import apply
@@ -24,7 +25,7 @@ from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.events import Recorder, transitions
 from outlook_addin_operator.graph_access import GraphAccessCache
 from outlook_addin_operator.inventory import Inventory, SubscriptionEntry
-from outlook_addin_operator.keys import ADDIN, FINALIZER, Key, Object, has_finalizer, is_deleting
+from outlook_addin_operator.keys import Key, Object, has_finalizer, is_deleting
 from outlook_addin_operator.status import Condition, differs
 
 RESYNC: Final = timedelta(minutes=10)

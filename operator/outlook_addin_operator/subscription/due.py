@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from outlook_addin_core.domain.renewal import pause_end
-from outlook_addin_operator.keys import RENEW_REQUESTED, has_finalizer, is_deleting
+from outlook_addin_core.domain.resources import RENEW_REQUESTED
+from outlook_addin_operator.keys import has_finalizer, is_deleting
 from outlook_addin_operator.status import parse_time
 
 

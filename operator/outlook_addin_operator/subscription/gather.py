@@ -5,6 +5,7 @@ from datetime import datetime
 
 from outlook_addin_core.domain.config import ConfigError
 from outlook_addin_core.domain.mailbox import age_of
+from outlook_addin_core.domain.resources import ADDIN, SUBSCRIPTION
 from outlook_addin_operator.addin.health import assess, is_available
 from outlook_addin_operator.addin.objects.deployment import CONFIG_HASH
 from outlook_addin_operator.addin.plan import config_hash
@@ -12,7 +13,7 @@ from outlook_addin_operator.addin.spec import AddinView, view
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import Credentials, CredentialsReader
 from outlook_addin_operator.inventory import Inventory
-from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key, Object, is_deleting
+from outlook_addin_operator.keys import Key, Object, is_deleting
 from outlook_addin_operator.subscription.memory import Memory
 from outlook_addin_operator.subscription.observed import Observed
 

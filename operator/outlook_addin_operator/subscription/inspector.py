@@ -14,13 +14,14 @@ from outlook_addin_core.clients.errors import ClientError
 from outlook_addin_core.clients.graph_subscriptions import Subscription
 from outlook_addin_core.domain.clock import Clock
 from outlook_addin_core.domain.config import ConfigError
+from outlook_addin_core.domain.resources import ADDIN, SUBSCRIPTION, SYNC_REQUESTED
 from outlook_addin_operator.addin.spec import AddinView, view
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.cluster import Cluster, ClusterError
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.graph_access import GraphAccess, GraphAccessCache
 from outlook_addin_operator.inventory import Inventory
-from outlook_addin_operator.keys import ADDIN, SUBSCRIPTION, Key
+from outlook_addin_operator.keys import Key
 from outlook_addin_operator.metrics import Metrics
 from outlook_addin_operator.status import format_time
 from outlook_addin_operator.subscription.comparison import Findings, compare
@@ -28,7 +29,6 @@ from outlook_addin_operator.subscription.observed import key_id
 
 logger = logging.getLogger(__name__)
 
-SYNC_REQUESTED: Final = "outlook-addin.dev/sync-requested"
 
 TICK: Final = 15.0
 """Seconds for which reasons to sweep are gathered, so that many replacements ask for one sweep."""

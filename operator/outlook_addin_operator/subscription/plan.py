@@ -11,8 +11,9 @@ from typing import Final
 
 from outlook_addin_core.domain.durations import parse_duration
 from outlook_addin_core.domain.renewal import due_check, pause_end, renewal_time
+from outlook_addin_core.domain.resources import LAST_NEEDED, MANAGED_BY, WEB_MANAGER
 from outlook_addin_operator.addin.spec import AddinView
-from outlook_addin_operator.keys import MANAGED_BY, WEB_MANAGER, has_finalizer, is_deleting
+from outlook_addin_operator.keys import has_finalizer, is_deleting
 from outlook_addin_operator.status import parse_time
 from outlook_addin_operator.subscription.blockers import Blocker, blocker
 from outlook_addin_operator.subscription.due import renew_request
@@ -25,7 +26,6 @@ GUARD: Final = timedelta(minutes=10)
 Source: learn.microsoft.com/graph/change-notifications-lifecycle-events.
 """
 
-LAST_NEEDED: Final = "outlook-addin.dev/last-needed"
 RETENTION: Final = "720h"
 """How long an idle mailbox stays subscribed unless spec.syncServer.idleSubscriptionRetention says."""
 

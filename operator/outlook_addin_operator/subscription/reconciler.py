@@ -9,13 +9,14 @@ from typing import Any, Final
 from outlook_addin_core.clients.errors import ClientError, ServerError, Throttled, Unreachable
 from outlook_addin_core.clients.graph_subscriptions import Subscription
 from outlook_addin_core.domain.clock import Clock
+from outlook_addin_core.domain.resources import ADDIN, FINALIZER
 from outlook_addin_operator.agenda import Agenda
 from outlook_addin_operator.cluster import Cluster
 from outlook_addin_operator.credentials import CredentialsReader
 from outlook_addin_operator.events import Note, Recorder, transitions
 from outlook_addin_operator.graph_access import GraphAccess, GraphAccessCache
 from outlook_addin_operator.inventory import Inventory, SubscriptionEntry
-from outlook_addin_operator.keys import ADDIN, FINALIZER, Key, has_finalizer
+from outlook_addin_operator.keys import Key, has_finalizer
 from outlook_addin_operator.metrics import Metrics
 from outlook_addin_operator.status import differs
 from outlook_addin_operator.subscription import status

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from outlook_addin_core.clients.kubernetes import API_VERSION
+from outlook_addin_core.domain.resources import ADDIN, API_VERSION, MANAGED_BY
 from outlook_addin_operator.addin.spec import Owner
-from outlook_addin_operator.keys import ADDIN, FIELD_MANAGER, MANAGED_BY
+from outlook_addin_operator.keys import FIELD_MANAGER
 
 COMPONENT: Final = "outlook-addin"
 CONTAINER: Final = "outlook-addin"
