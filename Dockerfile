@@ -22,6 +22,7 @@ COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY core core
 COPY operator operator
 COPY addin_web/outlook_addin_web addin_web/outlook_addin_web
+COPY kubectl kubectl
 COPY sandbox/outlook_addin_sandbox sandbox/outlook_addin_sandbox
 COPY --from=ui /src/addin_web/outlook_addin_web/static addin_web/outlook_addin_web/static
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist .

@@ -156,11 +156,25 @@ class Here:
 
     def __init__(self, plane: ControlPlane, namespace: str, process: OperatorProcess) -> None:
         self._kubectl = plane.kubectl
+        self._environ = {
+            "PATH": os.pathsep.join((str(plane.kubectl.program.parent), os.environ["PATH"])),
+            "KUBECONFIG": str(plane.kubeconfig),
+        }
         self.namespace = namespace
         self.process = process
 
     async def kubectl(self, *arguments: str, text: str | None = None) -> str:
         return await asyncio.to_thread(self._kubectl, "-n", self.namespace, *arguments, input_text=text)
+
+    async def outlook(self, command: str, *arguments: str) -> str:
+        """Return what `kubectl outlook` prints."""
+        program = Path(sys.executable).with_name("kubectl-outlook")
+        process = await asyncio.create_subprocess_exec(
+            program, command, "-n", self.namespace, *arguments, env=self._environ, stdout=subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        return output.decode()
 
     async def apply(self, *bodies: dict[str, Any]) -> None:
         await self.kubectl(

@@ -166,6 +166,20 @@ async def test_a_requested_renewal_renews_and_another_writers_condition_survives
     assert condition(after, "Synchronized") == ("True", "InSync")
 
 
+async def test_kubectl_outlook_has_a_mailbox_renewed_and_waits_for_it(
+    here: Here, world: World, addin: Build, credentials: list[dict[str, Any]], subscription: Build
+) -> None:
+    await set_up(here, addin(), credentials)
+    await here.apply(subscription())
+    before = await here.until("csub", "desk-0", SUBSCRIBED)
+    world.graph.subscriptions.remove(before["status"]["subscriptionId"])
+    assert (await here.outlook("renew", "desk-0", "--wait=30")).endswith("Done.\n")
+    after = await here.until("csub", "desk-0", SUBSCRIBED)
+    assert after["status"]["subscriptionId"] in world.graph.subscriptions
+    listed = await here.outlook("subscriptions")
+    assert listed.splitlines()[1].split()[:3] == ["desk-0", "True", "Subscribed"]
+
+
 async def foreign_condition(here: Here, body: dict[str, Any]) -> None:
     """Write the condition of the web server, as the web server does."""
     item = {"type": "Synchronized", "status": "True", "reason": "InSync", "message": "All is well."}

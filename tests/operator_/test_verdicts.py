@@ -16,6 +16,7 @@ from lupa.lua54 import LuaRuntime  # type: ignore[import-untyped]  # written in 
 from operator_ import test_addin_plan as addins
 from operator_ import test_subscription_plan as subscriptions
 from outlook_addin_core.clients.graph_subscriptions import Subscription
+from outlook_addin_kubectl.health import findings, health_of
 from outlook_addin_operator.addin import status as addin_status
 from outlook_addin_operator.status import Condition, format_time
 from outlook_addin_operator.subscription import status
@@ -230,6 +231,18 @@ def test_verdicts(kind: str, state: str, column: str, verdict: str) -> None:
         "kstatus": lambda: kstatus(body),
     }
     assert judged[column]() == verdict, json.dumps(body.get("status"), indent=1)
+
+
+@pytest.mark.parametrize(("kind", "state"), [(kind, state) for kind in STATES for state in STATES[kind]])
+def test_kubectl_outlook_judges_as_argo_cd_does(kind: str, state: str) -> None:
+    body = {"kind": kind, **STATES[kind][state]()}
+    health = health_of(body)
+    assert health.verdict == argo_cd(body, kind)
+    assert health.message
+    told = findings(body, NOW)
+    assert any(finding.urgent for finding in told) == (
+        health.verdict == "Degraded"
+    ) or "CredentialsExpiring" in str(body)
 
 
 @pytest.mark.parametrize("kind", STATES)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE_ROOTS = ("core", "operator", "addin_web", "sandbox")
+SOURCE_ROOTS = ("core", "operator", "addin_web", "kubectl", "sandbox")
 
 
 @pytest.mark.parametrize("source_root", SOURCE_ROOTS)

@@ -1,0 +1,140 @@
+"""The cluster, through kubectl, which knows contexts, sign-ins and proxies better than anybody."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlencode
+
+Object: TypeAlias = dict[str, Any]
+"""A Kubernetes object as it stands in JSON."""
+
+_PAGE: Final = 500
+_NAMES: Final = 200
+"""Names on one command line."""
+
+
+class KubectlError(Exception):
+    """Kubectl failed; the text is what it said."""
+
+
+class NotServedError(KubectlError):
+    """The API server knows no such kind, or no such object."""
+
+
+class Kubectl:
+    """Runs kubectl.
+
+    Args:
+        options: Options of every command, such as ``--context=NAME``.
+
+    Raises:
+        KubectlError: There is no kubectl on the PATH.
+    """
+
+    def __init__(self, options: Sequence[str] = ()) -> None:
+        program = shutil.which("kubectl")
+        if program is None:
+            raise KubectlError("kubectl is not on the PATH.")
+        self._command = (program, *options)
+
+    def run(self, *arguments: str) -> str:
+        """Return what a command prints.
+
+        Raises:
+            KubectlError: It failed.
+        """
+        done = subprocess.run((*self._command, *arguments), capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+        if done.returncode == 0:
+            return done.stdout
+        said = done.stderr.strip() or f"kubectl ended with {done.returncode}."
+        raise (NotServedError if "NotFound" in said else KubectlError)(said)
+
+    def namespace(self) -> str:
+        """Return the namespace of the context in use."""
+        return self.run("config", "view", "--minify", "--output=jsonpath={..namespace}").strip() or "default"
+
+    def list(
+        self, api: str, plural: str, namespace: str | None = None, fields: Mapping[str, str] | None = None
+    ) -> Iterator[Object]:
+        """Yield all objects of a kind, page by page: tens of thousands of them are held by nobody.
+
+        Args:
+            api: Group and version.
+            plural: The kind's name in paths.
+            namespace: None for all.
+            fields: What must stand in which field.
+
+        Raises:
+            NotServedError: There is no such kind.
+            KubectlError: The API server refuses, or is not reached.
+        """
+        place = f"namespaces/{namespace}/" if namespace else ""
+        query = {"limit": str(_PAGE)}
+        if fields:
+            query["fieldSelector"] = ",".join(f"{path}={value}" for path, value in fields.items())
+        while True:
+            page = json.loads(self.run("get", "--raw", f"/apis/{api}/{place}{plural}?{urlencode(query)}"))
+            for item in page["items"]:
+                item.setdefault("kind", page["kind"].removesuffix("List"))
+                yield item
+            if not page["metadata"].get("continue"):
+                return
+            query["continue"] = page["metadata"]["continue"]
+
+    def get(self, api: str, plural: str, namespace: str, name: str) -> Object:
+        """Return one object.
+
+        Raises:
+            NotServedError: There is none.
+            KubectlError: The API server refuses, or is not reached.
+        """
+        found: Object = json.loads(
+            self.run("get", "--raw", f"/apis/{api}/namespaces/{namespace}/{plural}/{name}")
+        )
+        return found
+
+    def annotate(
+        self, plural: str, namespace: str, names: Sequence[str], annotation: str, value: str
+    ) -> None:
+        """Write an annotation on some objects, whatever value it has.
+
+        Raises:
+            KubectlError: One of them is gone, the API server refuses, or is not reached.
+        """
+        for some in _batches(names):
+            self.run(
+                "annotate", plural, f"--namespace={namespace}", "--overwrite", *some, f"{annotation}={value}"
+            )
+
+    def wait(self, plural: str, namespace: str, names: Sequence[str], condition: str, seconds: int) -> None:
+        """Wait until all objects say so.
+
+        Args:
+            plural: The kind's name in paths.
+            namespace: Where the objects are.
+            names: Which ones.
+            condition: What ``kubectl wait --for`` takes.
+            seconds: How long.
+
+        Raises:
+            KubectlError: They did not in time, or one of them is gone.
+        """
+        for some in _batches(names):
+            limits = (f"--namespace={namespace}", f"--for={condition}", f"--timeout={seconds}s")
+            self.run("wait", *limits, *(f"{plural}/{name}" for name in some))
+
+    def patch(self, plural: str, namespace: str, name: str, steps: Sequence[Mapping[str, Any]]) -> None:
+        """Change an object by a JSON patch (RFC 6902).
+
+        Raises:
+            KubectlError: A test in the patch failed, the API server refuses, or is not reached.
+        """
+        self.run(
+            "patch", plural, name, f"--namespace={namespace}", "--type=json", "--patch", json.dumps(steps)
+        )
+
+
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[first : first + _NAMES] for first in range(0, len(names), _NAMES))

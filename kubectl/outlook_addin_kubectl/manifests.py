@@ -1,0 +1,73 @@
+"""`kubectl outlook subscribe`: CalendarSubscriptions for people who keep them in Git. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
+from outlook_addin_core.domain.resources import API_VERSION, SUBSCRIPTION
+
+
+class InputError(ValueError):
+    """What was given cannot be used; the text is a sentence that says what to write."""
+
+
+@dataclass(frozen=True)
+class User:
+    """Whose mailbox.
+
+    Args:
+        id: The object id in Entra.
+        address: For people who read the object; nothing depends on it.
+    """
+
+    id: str
+    address: str | None = None
+
+
+def read_users(lines: Iterable[str]) -> Iterator[User]:
+    """Yield who stands in lines of an object id and, if there is one, an address; # begins a comment.
+
+    Raises:
+        InputError: A line holds something else.
+    """
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0].split()
+        match words:
+            case []:
+                continue
+            case [user] | [user, _]:
+                yield User(user, words[1] if len(words) > 1 else None)
+            case _:
+                raise InputError(f"Line {number} has {len(words)} words; write an object id and an address.")
+
+
+def manifests(addin: str, tenant: str, users: Iterable[User], namespace: str | None = None) -> str:
+    """Return the CalendarSubscriptions of users as YAML, each under the name that the web server gives it.
+
+    Raises:
+        InputError: An id is not a GUID.
+    """
+    try:
+        bodies = [_manifest(addin, Mailbox(tenant, user.id), user.address, namespace) for user in users]
+    except ValueError as error:
+        raise InputError(f"{error}.") from error
+    if not bodies:
+        raise InputError("No user is named; write object ids, or --file with a line for each.")
+    text: str = yaml.safe_dump_all(bodies, sort_keys=False, explicit_start=True)
+    return text
+
+
+def _manifest(addin: str, mailbox: Mailbox, address: str | None, namespace: str | None) -> dict[str, Any]:
+    metadata = {"name": subscription_name(addin, mailbox)}
+    if namespace:
+        metadata["namespace"] = namespace
+    spec: dict[str, Any] = {
+        "addinRef": {"name": addin},
+        "tenantId": mailbox.tenant_id,
+        "userId": mailbox.user_id,
+        **({"mailbox": address} if address else {}),
+    }
+    return {"apiVersion": API_VERSION, "kind": SUBSCRIPTION, "metadata": metadata, "spec": spec}

@@ -1,0 +1,162 @@
+"""`kubectl outlook status` and `subscriptions`: is all well, and if not, what is to be done?"""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kubectl.conftest import Bank, Outlook, condition
+from outlook_addin_kubectl import kubectl as kubectl_module
+
+
+def moment(**away: float) -> str:
+    return (datetime.now(UTC) + timedelta(**away)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+DENIED = "Microsoft Graph denies access to the mailbox; grant Calendars.ReadWrite."
+
+
+def denied() -> tuple[dict[str, str], ...]:
+    return (
+        condition("Ready", "False", "AccessDenied", DENIED),
+        condition("Stalled", "True", "AccessDenied", DENIED),
+    )
+
+
+def hold_lease(bank: Bank, *, renewed: timedelta = timedelta(0), holder: str = "operator-1") -> None:
+    at = (datetime.now(UTC) - renewed).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    bank.apply(
+        {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": "outlook-addin-operator"},
+            "spec": {"holderIdentity": holder, "leaseDurationSeconds": 30, "renewTime": at},
+        }
+    )
+
+
+def test_when_all_is_well_it_says_so(bank: Bank, outlook: Outlook) -> None:
+    hold_lease(bank)
+    bank.add_addin(readyReplicas=2, replicas=2, clientSecretExpirationTime=moment(days=120, hours=5))
+    for number, hours in enumerate((50, 30)):
+        bank.add_mailbox(f"agent-{number}", number, expirationTime=moment(hours=hours, minutes=2))
+    code, out, _ = outlook("status")
+    head, row, *rest = out.splitlines()
+    assert head.split("   ")[0] == "NAMESPACE"
+    assert row.split() == [*f"{bank.namespace} desk True Available 2/2 2/2 in 1d6h in 120d4h".split()]
+    assert any(line.startswith("Operator operator-1 ") for line in rest)
+    assert rest[-1] == "Nothing needs a person."
+    assert code == 0
+
+
+def test_what_needs_a_person_is_told_once_for_all_it_concerns(bank: Bank, outlook: Outlook) -> None:
+    hold_lease(bank)
+    bank.add_addin(
+        condition("Ready", "True", "Available"),
+        condition("CredentialsExpiring", "True", "ExpiresWithin7Days", "Make a new one."),
+        condition("CredentialsValid", "True", "Accepted"),
+    )
+    for number in range(7):
+        bank.add_mailbox(f"agent-{number}", number, *denied())
+    starting = condition("Reconciling", "True", "WaitingForWebServer", "It starts.")
+    bank.add_mailbox("new", 8, condition("Ready", "False", "WaitingForWebServer", "It starts."), starting)
+    code, out, _ = outlook("status")
+    assert code == 1
+    told = out.partition("Needs a person:\n")[2]
+    assert told == (
+        f"  ExpiresWithin7Days: OutlookAddin desk in {bank.namespace}\n"
+        "    Make a new one.\n"
+        f"  AccessDenied: 7 CalendarSubscriptions in {bank.namespace}\n"
+        f"    {DENIED}\n"
+        "    agent-0, agent-1, agent-2, agent-3, agent-4 and 2 more\n"
+        "\n"
+        "Will pass, or is meant:\n"
+        f"  WaitingForWebServer: CalendarSubscription new in {bank.namespace}\n"
+        "    It starts.\n"
+    )
+    assert "@" not in out
+
+
+@pytest.mark.parametrize(
+    ("holder", "renewed", "said"),
+    [
+        ("operator-1", timedelta(hours=2), "No operator renews its Lease any more"),
+        ("", timedelta(0), "No operator holds the Lease"),
+    ],
+)
+def test_an_operator_that_has_gone_is_noticed(
+    bank: Bank, outlook: Outlook, holder: str, renewed: timedelta, said: str
+) -> None:
+    hold_lease(bank, holder=holder, renewed=renewed)
+    bank.add_addin()
+    code, out, _ = outlook("status")
+    assert code == 1
+    assert said in out
+
+
+def test_a_subscription_that_ended_unnoticed_is_told(bank: Bank, outlook: Outlook) -> None:
+    bank.add_addin()
+    bank.add_mailbox("agent", 0, expirationTime=moment(hours=-1))
+    code, out, _ = outlook("status")
+    assert code == 1
+    assert "Expired: CalendarSubscription agent" in out
+    assert " 1h ago " in out
+
+
+def test_where_there_is_no_addin_it_says_where_to_look(bank: Bank, outlook: Outlook) -> None:
+    code, out, _ = outlook("status")
+    assert code == 1
+    assert out == f"There is no OutlookAddin in namespace {bank.namespace}; -A looks in all.\n"
+
+
+def test_what_may_not_be_seen_is_an_error_in_the_api_servers_words(outlook: Outlook) -> None:
+    code, out, err = outlook("status", "-A")
+    assert (code, out) == (2, "")
+    assert "cannot list resource" in err
+    assert "Traceback" not in err
+
+
+def test_mailboxes_are_listed_by_who_ends_first(
+    bank: Bank, outlook: Outlook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kubectl_module, "_PAGE", 2)
+    for number, hours in enumerate((50, 30, 40)):
+        synchronized = condition("Synchronized", "True", "InSync")
+        bank.add_mailbox(
+            f"agent-{number}",
+            number,
+            condition("Ready", "True", "Subscribed"),
+            synchronized,
+            expirationTime=moment(hours=hours, minutes=2),
+            renewalTime=moment(hours=2, minutes=1),
+        )
+    bank.add_mailbox("none", 4, *denied())
+    bank.add_mailbox("other", 5, addin="another")
+    code, out, _ = outlook("subscriptions", "--addin=desk")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["NAME", "READY", "REASON", "MAILBOX", "EXPIRES", "RENEWS", "SYNCHRONIZED"],
+        ["none", "False", "AccessDenied", "none@bank.example", "<none>", "<none>", "<none>"],
+        *(
+            f"{name} True Subscribed {name}@bank.example in {span} in 2h InSync".split()
+            for name, span in (("agent-1", "1d6h"), ("agent-2", "1d16h"), ("agent-0", "2d2h"))
+        ),
+    ]
+    assert [line.split()[0] for line in outlook("subscriptions", "--failing")[1].splitlines()] == [
+        "NAME",
+        "none",
+    ]
+
+
+def test_kubectl_finds_it_as_a_plugin(bank: Bank) -> None:
+    bank.add_addin()
+    environ = {**os.environ, "PATH": os.pathsep.join((os.environ["PATH"], str(Path(sys.executable).parent)))}
+    command = ["kubectl", "outlook", "status", "-n", bank.namespace]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[1].split()[:4] == [bank.namespace, "desk", "True", "Available"]
+    assert done.stderr == ""
+    assert json.loads(bank.kubectl("get", "oaddin", "desk", "-n", bank.namespace, "-o", "json"))
