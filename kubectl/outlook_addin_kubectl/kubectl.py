@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as it stands in JSON."""
 
-_PAGE: Final = 500
+_PAGE: Final = 1_000
 _NAMES: Final = 200
 """Names on one command line."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubectl.conftest import Bank, Outlook, condition
+from outlook_addin_kubectl import commands
 from outlook_addin_kubectl import kubectl as kubectl_module
 
 
@@ -118,6 +119,17 @@ def test_what_may_not_be_seen_is_an_error_in_the_api_servers_words(outlook: Outl
     assert (code, out) == (2, "")
     assert "cannot list resource" in err
     assert "Traceback" not in err
+
+
+def test_a_cluster_without_the_operators_kinds_is_told(
+    outlook: Outlook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "API_VERSION", "elsewhere.dev/v1")
+    assert outlook("status") == (
+        2,
+        "",
+        "kubectl outlook: The cluster knows no outlookaddins; install the operator first.\n",
+    )
 
 
 def test_mailboxes_are_listed_by_who_ends_first(
