@@ -19,6 +19,7 @@ def public_config(config: AddinConfig) -> str:
         "unbluOAuthBackendUrl": config.unblu_oauth_backend_url,
         "officeJsUrl": config.office_js_url,
         "conversationTemplateId": config.conversation_template_id,
+        "invitationTexts": config.invitation_texts,
         "syncServerEnabled": config.sync_server_enabled,
         "debugMode": config.debug_mode,
         "showDebugPane": config.show_debug_pane,

@@ -47,7 +47,7 @@ _CERTIFICATE_KEYS = (CERTIFICATE_KEY, PRIVATE_KEY_KEY)
 
 @dataclass(frozen=True)
 class Problem:
-    """Why the credentials cannot be used, and what to do."""
+    """Why something that the spec names cannot be used, and what to do."""
 
     reason: str
     message: str

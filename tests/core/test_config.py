@@ -54,7 +54,8 @@ def test_the_documented_defaults_hold() -> None:
 
 
 def test_a_configuration_survives_being_written_and_read() -> None:
-    config = AddinConfig.from_json(json.dumps(ARTICLE | {"frameAncestors": ["https://one.example"]}))
+    own = {"frameAncestors": ["https://one.example"], "invitationTexts": {"de": "Grüezi", "default": "Hi"}}
+    config = AddinConfig.from_json(json.dumps(ARTICLE | own))
     assert AddinConfig.from_json(config.to_json()) == config
     assert AddinConfig.from_json(config.to_json()).to_json() == config.to_json()
 
@@ -127,6 +128,9 @@ def test_plain_http_is_for_this_machine_only(url: str) -> None:
         ("logLevel", "INFO", "debug, info"),
         ("syncServerMaxSubscriptions", 0, "whole number"),
         ("frameAncestors", [""], "a list"),
+        ("invitationTexts", {}, "an object of texts"),
+        ("invitationTexts", {"de": " "}, "an object of texts"),
+        ("invitationTexts", ["Welcome"], "an object of texts"),
     ],
 )
 def test_a_bad_value_names_its_key_and_says_what_to_write(key: str, value: Any, remedy: str) -> None:

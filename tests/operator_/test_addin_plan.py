@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from outlook_addin_core.domain.config import ConfigError
+from outlook_addin_operator.addin import invitation
 from outlook_addin_operator.addin.health import assess
+from outlook_addin_operator.addin.invitation import Invitation
 from outlook_addin_operator.addin.objects import webhook_key
 from outlook_addin_operator.addin.plan import Observed, Plan, plan
 from outlook_addin_operator.addin.spec import view
@@ -47,6 +49,7 @@ def observe(
     secret: dict[str, str] | None = SECRET,
     key: bytes | None = bytes(32),
     unserved: tuple[str, ...] = (),
+    config_map: dict[str, Any] | None = None,
 ) -> Observed:
     meaning = view(body)
     stored = {
@@ -57,8 +60,14 @@ def observe(
         text = webhook_key.build(meaning.owner, key)["stringData"]["key"]
         own = {"data": {"key": base64.b64encode(text.encode()).decode()}}
     credentials = interpret(meaning, None if secret is None else stored, own, None)
+    name = meaning.invitation_text_ref
     return Observed(
-        body, meaning, credentials, {item["kind"]: item for item in children}, frozenset(unserved)
+        body,
+        meaning,
+        credentials,
+        {item["kind"]: item for item in children},
+        frozenset(unserved),
+        invitation=Invitation() if name is None else invitation.interpret(name, config_map),
     )
 
 

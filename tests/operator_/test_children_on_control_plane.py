@@ -127,6 +127,38 @@ async def test_a_part_that_the_cluster_does_not_serve_is_named_and_holds_nothing
     await here.until("oaddin", "desk", lambda body: condition(body, "PartUnavailable") is None)
 
 
+async def test_changed_words_of_invitations_roll_the_pods_and_missing_ones_leave_them_alone(
+    here: Here, addin: Build
+) -> None:
+    async def applied() -> tuple[str, Any]:
+        deployment, config_map = await here.get("deployment", "desk"), await here.get("cm", "desk-config")
+        assert deployment is not None
+        assert config_map is not None
+        return config_hash(deployment), json.loads(config_map["data"]["addin.json"]).get("invitationTexts")
+
+    def words(text: str) -> dict[str, Any]:
+        metadata = {"name": "words"}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"default": text}}
+
+    reference = {"invitationTextRef": {"name": "words"}}
+    await here.apply(words("Welcome"), addin(sync=False, proxy={}, client=reference))
+    await here.make_pods_ready()
+    await here.until("oaddin", "desk", lambda body: condition(body, "Ready") == ("True", "Available"))
+    first, texts = await applied()
+    assert texts == {"default": "Welcome"}
+    await here.apply(words("Good morning"))
+    await here.kubectl("annotate", "oaddin", "desk", "look=again")
+    await here.until("deployment", "desk", lambda body: config_hash(body) != first)
+    await here.make_pods_ready()
+    second = await applied()
+    assert second[1] == {"default": "Good morning"}
+    await here.kubectl("delete", "cm", "words")
+    await here.kubectl("annotate", "oaddin", "desk", "look=once-more", "--overwrite")
+    missing = ("False", "InvitationTextNotFound")
+    await here.until("oaddin", "desk", lambda body: condition(body, "Ready") == missing)
+    assert await applied() == second
+
+
 async def test_the_number_of_pods_is_handed_to_the_autoscaler_and_back_without_a_jump(
     here: Here, addin: Build
 ) -> None:

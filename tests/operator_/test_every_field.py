@@ -54,6 +54,7 @@ OTHER: Mapping[str, Any] = {
     "client.officeJsUrl": "https://other.bank.example/office.js",
     "client.frameAncestors": ["https://other.bank.example"],
     "client.conversationTemplateId": "other",
+    "client.invitationTextRef.name": "words",
     "image": "other:1",
     "imagePullSecrets": [{"name": "pull"}],
     "replicas": 3,
@@ -118,7 +119,7 @@ def spec_schema() -> Mapping[str, Any]:
 def rendered(spec: Mapping[str, Any]) -> str:
     body = addin()
     body["spec"] |= spec
-    todo = planned(observe(body))
+    todo = planned(observe(body, config_map={"data": {"default": "Welcome"}}))
     return json.dumps([todo.apply, todo.create], sort_keys=True)
 
 

@@ -138,6 +138,9 @@ ADDINS: dict[str, Callable[[], Body]] = {
     "the Gateway or the router refuses the way in": refused,
     "the spec cannot be used": lambda: simple("InvalidSpec", stalled=True),
     "the Secret is missing": lambda: addin(secret=None, deployment=addins.running()),
+    "the words of invitations are missing": lambda: addin(
+        deployment=addins.running(), client={"invitationTextRef": {"name": "words"}}
+    ),
     "suspended": lambda: addin(deployment=addins.running(), suspend=True),
     "being deleted": lambda: going(simple("Deleting")),
 }

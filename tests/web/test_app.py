@@ -141,7 +141,15 @@ async def test_the_pane_gets_its_settings_and_nothing_about_the_sync_servers_ide
         settings = json.loads(await answer.text())
     assert settings["clientId"] == CONFIG.client_id
     assert settings["tokenScope"] == f"{CONFIG.client_id}/.default"
+    assert settings["invitationTexts"] is None
     assert str(CONFIG.sync_server_auth_gateway_client_id) not in json.dumps(settings)
+
+
+async def test_the_pane_gets_the_words_of_invitations(built: Path) -> None:
+    texts = {"de-CH": "Grüezi <b>\n\n{link}", "default": "Welcome"}
+    app = build_app(replace(CONFIG, invitation_texts=texts), static_root=built)
+    async with TestClient(TestServer(app)) as client, client.get("/addin/config.json") as answer:
+        assert (await answer.json())["invitationTexts"] == texts
 
 
 async def test_with_synchronisation_off_webhooks_do_not_exist_and_the_api_says_off(client: Client) -> None:

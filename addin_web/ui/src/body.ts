@@ -4,13 +4,17 @@
  * In HTML the mark is the block's id, which carries the link's UUID; Outlook puts `x_` before ids when it reads a body
  * back, once per round. In plain text the mark is the block's first line. Everything here is text in, text out:
  * clients rewrite HTML freely, and a parse and print of the whole body would change what the agent wrote.
+ *
+ * Words of the bank's own stand before and after the block, never in it: whatever links they hold, the first one after
+ * the mark is the block's.
  */
 
 const MARK = "outlook-addin-unblu-";
 const TEXT_MARK = "[Unblu Conversation]";
 
-const HTML_BLOCK = new RegExp(`\\bid\\s*=\\s*["']?(?:x_)*${MARK}([0-9a-f-]{36})`, "iu");
+const HTML_BLOCK = new RegExp(`<[a-z][^<>]*\\bid\\s*=\\s*["']?(?:x_)*${MARK}([0-9a-f-]{36})`, "iu");
 const HREF = /\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')/iu;
+const TEXT_MARKS = /\[(Unblu Conversation)\]/gu;
 const TEXT_BLOCK = /\[Unblu Conversation\]\s+[^\n]*?(https?:\/\/[^\s>]+)/u;
 
 /** How far after its mark a block's own link can be. */
@@ -27,12 +31,33 @@ export interface Block {
 export interface Invitation {
   readonly title: string;
   readonly join: string;
+  /** Plain text around the block; `{link}` marks the block's place, its end if there is none. */
+  readonly text: string | null;
 }
 
-export function renderBlock(type: BodyType, uuid: string, url: string, invitation: Invitation): string {
-  if (type === "text") return `${TEXT_MARK}\n${invitation.join}: ${url}\n\n`;
-  const link = `<a href="${escapeHtml(url)}">${escapeHtml(invitation.join)}</a>`;
-  return `<div id="${MARK}${uuid}"><p><b>${escapeHtml(invitation.title)}</b><br>${link}</p></div><br>`;
+export function renderInvitation(type: BodyType, uuid: string, url: string, invitation: Invitation): string {
+  const [before = "", ...after] = (invitation.text ?? "").split("{link}");
+  const block = type === "html" ? htmlBlock(uuid, url, invitation) : `${TEXT_MARK}\n${invitation.join}: ${url}\n\n`;
+  const words = type === "html" ? htmlParagraphs : textParagraphs;
+  return `${words(before)}${block}${words(after.join(""))}${type === "html" ? "<br>" : ""}`;
+}
+
+function htmlBlock(uuid: string, url: string, { title, join }: Invitation): string {
+  const link = `<a href="${escapeHtml(url)}">${escapeHtml(join)}</a>`;
+  return `<div id="${MARK}${uuid}"><p><b>${escapeHtml(title)}</b><br>${link}</p></div>`;
+}
+
+function htmlParagraphs(text: string): string {
+  return paragraphs(text).map((paragraph) => `<p>${escapeHtml(paragraph).replaceAll("\n", "<br>")}</p>`).join("");
+}
+
+/** The mark must stand at the block and nowhere else. */
+function textParagraphs(text: string): string {
+  return paragraphs(text.replaceAll(TEXT_MARKS, "($1)")).map((paragraph) => `${paragraph}\n\n`).join("");
+}
+
+function paragraphs(text: string): string[] {
+  return text.replaceAll(/\r\n?/gu, "\n").split(/\n[^\S\n]*\n/u).map((each) => each.trim()).filter((each) => each !== "");
 }
 
 export function findBlock(type: BodyType, body: string): Block | null {

@@ -12,6 +12,8 @@ export interface Config {
   readonly unbluUrl: string;
   readonly officeJsUrl: string;
   readonly conversationTemplateId: string | null;
+  /** Words for the invitation, by language tag or `default`. */
+  readonly invitationTexts: ReadonlyMap<string, string>;
   readonly syncServerEnabled: boolean;
   readonly debugMode: boolean;
   readonly showDebugPane: boolean;
@@ -31,6 +33,7 @@ export function parseConfig(json: unknown): Config {
     unbluUrl: address(json, "unbluOAuthBackendUrl").replace(/\/+$/u, ""),
     officeJsUrl: json["officeJsUrl"] === undefined ? DEFAULT_OFFICE_JS : address(json, "officeJsUrl"),
     conversationTemplateId: optionalText(json, "conversationTemplateId"),
+    invitationTexts: namedTexts(json["invitationTexts"]),
     syncServerEnabled: json["syncServerEnabled"] === true,
     debugMode: json["debugMode"] === true,
     showDebugPane: json["showDebugPane"] === true,
@@ -72,6 +75,12 @@ function text(json: JsonObject, key: string): string {
 function optionalText(json: JsonObject, key: string): string | null {
   const value = json[key];
   return typeof value === "string" && value.trim() !== "" ? value.trim() : null;
+}
+
+/** Names in lower case: language tags differ in capitals from client to client. */
+function namedTexts(value: unknown): Map<string, string> {
+  const entries = isObject(value) ? Object.entries(value) : [];
+  return new Map(entries.flatMap(([name, each]) => (typeof each === "string" ? [[name.toLowerCase(), each]] : [])));
 }
 
 function address(json: JsonObject, key: string): string {

@@ -11,7 +11,7 @@ import { Mailbox } from "./mailbox";
 import { asProblem } from "./problem";
 import { type Outcome, Scheduling } from "./scheduling";
 import { dialogSignIn } from "./signin/dialog";
-import { textsFor } from "./texts";
+import { invitationText, textsFor } from "./texts";
 import { Unblu } from "./unblu";
 import { randomUuid } from "./uuid";
 import { type Actions, type Screen, View } from "./view";
@@ -138,7 +138,11 @@ async function createPane(config: Config, item: Office.AppointmentCompose, log: 
     conversationTemplateId: config.conversationTemplateId,
     locale,
     fallbackTopic: texts.fallbackTopic,
-    invitation: { title: texts.invitationTitle, join: texts.invitationJoin },
+    invitation: {
+      title: texts.invitationTitle,
+      join: texts.invitationJoin,
+      text: invitationText(config.invitationTexts, displayLanguage),
+    },
   };
   const pane: Pane = new Pane(
     new Scheduling(

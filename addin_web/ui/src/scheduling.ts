@@ -5,7 +5,7 @@
  * before it is made, the block before it is written. Only one runs at a time; a second click joins the first.
  */
 
-import { type Block, type BodyType, findBlock, type Invitation, leadsTo, relink, renderBlock } from "./body";
+import { type Block, type BodyType, findBlock, type Invitation, leadsTo, relink, renderInvitation } from "./body";
 import { type Drift, driftOf, isOpen, newConversation, relevant, type Sync } from "./conversation";
 import type { Credentials, Session } from "./credentials";
 import type { EventKind, OutlookEvent } from "./event";
@@ -186,7 +186,7 @@ export class Scheduling {
     if (body.block?.url != null) {
       await this.event.replaceBody(relink(body.type, body.content, body.block, uuid, url), body.coercion);
     } else {
-      await this.event.prependBody(renderBlock(body.type, uuid, url, this.settings.invitation), body.coercion);
+      await this.event.prependBody(renderInvitation(body.type, uuid, url, this.settings.invitation), body.coercion);
     }
   }
 

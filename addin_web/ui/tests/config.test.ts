@@ -11,6 +11,7 @@ const FULL = {
   unbluOAuthBackendUrl: "https://unblu.bank.example/gateway/",
   officeJsUrl: "http://outlook.localhost:8080/office.js",
   conversationTemplateId: "template",
+  invitationTexts: { default: "Welcome", "de-CH": "Grüezi" },
   syncServerEnabled: true,
   debugMode: true,
   showDebugPane: true,
@@ -23,13 +24,15 @@ describe("settings", () => {
     assert.equal(config.addinId, FULL.addinId.toLowerCase());
     assert.equal(config.unbluUrl, "https://unblu.bank.example/gateway");
     assert.equal(config.officeJsUrl, FULL.officeJsUrl);
+    assert.deepEqual([...config.invitationTexts], [["default", "Welcome"], ["de-ch", "Grüezi"]]);
     assert.deepEqual(config.tokenScopes, ["User.Read", "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa/.default"]);
   });
 
   test("may leave out what has a default", () => {
     const { addinId, clientId, authority, tokenScope, unbluOAuthBackendUrl } = FULL;
-    const config = parseConfig({ addinId, clientId, authority, tokenScope, unbluOAuthBackendUrl, conversationTemplateId: null });
+    const config = parseConfig({ addinId, clientId, authority, tokenScope, unbluOAuthBackendUrl, conversationTemplateId: null, invitationTexts: null });
     assert.equal(config.officeJsUrl, DEFAULT_OFFICE_JS);
+    assert.equal(config.invitationTexts.size, 0);
     assert.deepEqual([config.conversationTemplateId, config.debugMode, config.showDebugPane], [null, false, false]);
   });
 

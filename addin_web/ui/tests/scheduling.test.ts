@@ -123,6 +123,19 @@ describe("scheduling", () => {
     );
   });
 
+  test("the bank's words surround the link, and stay when it leads to another conversation", async () => {
+    const setting = new Setting();
+    setting.invitationText = "Guten Tag\n\n{link}\n\nhttps://bank.test/legal";
+    const block = (id: string) => `[Unblu Conversation]\nAm Gespräch teilnehmen: https://unblu.test/join?id=${id}&lang=en`;
+    const body = (id: string) => `Guten Tag\n\n${block(id)}\n\nhttps://bank.test/legal\n\nDear client`;
+    Object.assign(setting.outlook, { bodyType: "text", body: "Dear client" });
+    assert.equal(scheduled(await setting.reopenPane().schedule()).linkMissing, false);
+    assert.equal(setting.outlook.body, body("c1"));
+    Object.assign(setting.server.conversations[0] ?? {}, { state: "ENDED" });
+    assert.equal(scheduled(await setting.pane.scheduleAgain()).linkMissing, false);
+    assert.equal(setting.outlook.body, body("c2"));
+  });
+
   test("a body that cannot be written is a warning, and the link can be put in later", async () => {
     const setting = new Setting();
     setting.outlook.bodyIsReadOnly = true;

@@ -44,6 +44,7 @@ export class Setting {
   readonly signIn: FakeSignIn;
   readonly steps: Step[] = [];
   readonly logged: unknown[] = [];
+  invitationText: string | null = null;
   pane: Scheduling;
 
   constructor({ remembersAgent = true } = {}) {
@@ -70,7 +71,7 @@ export class Setting {
       conversationTemplateId: null,
       locale: "de-CH",
       fallbackTopic: "Unblu-Gespräch",
-      invitation: { title: "Unblu-Gespräch", join: "Am Gespräch teilnehmen" },
+      invitation: { title: "Unblu-Gespräch", join: "Am Gespräch teilnehmen", text: this.invitationText },
     };
     return new Scheduling(
       settings,

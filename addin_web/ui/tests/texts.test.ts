@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DICTIONARIES, fill, textsFor } from "../src/texts";
+import { DICTIONARIES, fill, invitationText, textsFor } from "../src/texts";
 import { en } from "../src/texts/en";
 
 describe("texts", () => {
@@ -18,6 +18,13 @@ describe("texts", () => {
     assert.deepEqual([textsFor("fr-CH").locale, textsFor("fr-CH").texts.open], ["fr-CH", "Ouvrir"]);
     assert.deepEqual([textsFor("sv-SE").locale, textsFor("sv-SE").texts.open], ["en", "Open"]);
     assert.equal(textsFor("").locale, "en");
+  });
+
+  test("of the invitation are the nearest to Outlook's language, else the default, else none", () => {
+    const texts = new Map(Object.entries({ default: "Welcome", de: "Guten Tag", "de-ch": "Grüezi", es: "Hola" }));
+    const found = ["de-CH", "de-AT", "DE", "es-MX", "fr-CH", ""].map((language) => invitationText(texts, language));
+    assert.deepEqual(found, ["Grüezi", "Guten Tag", "Guten Tag", "Hola", "Welcome", "Welcome"]);
+    assert.equal(invitationText(new Map([["de", "Guten Tag"]]), "fr"), null);
   });
 
   test("take any value literally", () => {

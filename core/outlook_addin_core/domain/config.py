@@ -95,6 +95,7 @@ class AddinConfig:
     office_js_url: str = setting("officeJsUrl", Kind.URL, OFFICE_JS_URL)
     frame_ancestors: tuple[str, ...] = setting("frameAncestors", Kind.TEXTS, FRAME_ANCESTORS)
     conversation_template_id: str | None = setting("conversationTemplateId", Kind.TEXT, None)
+    invitation_texts: Mapping[str, str] | None = setting("invitationTexts", Kind.NAMED_TEXTS, None)
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -36,6 +36,7 @@ class Kind(Enum):
 
     TEXT = auto()
     TEXTS = auto()
+    NAMED_TEXTS = auto()
     FLAG = auto()
     COUNT = auto()
     URL = auto()
@@ -118,6 +119,12 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_text(item) for item in value)
 
 
+def _named_texts(value: Any) -> dict[str, str]:
+    if not value:
+        raise ValueError(value)
+    return {_text(name): _text(text) for name, text in sorted(value.items())}
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(value)
@@ -174,6 +181,7 @@ def _level(value: Any) -> str:
 _CHECKS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.TEXT: _text,
     Kind.TEXTS: _texts,
+    Kind.NAMED_TEXTS: _named_texts,
     Kind.FLAG: _flag,
     Kind.COUNT: _count,
     Kind.URL: _url,
@@ -188,6 +196,7 @@ _CHECKS: Mapping[Kind, Callable[[Any], Any]] = {
 _EXAMPLES: Mapping[Kind, str] = {
     Kind.TEXT: "a text that is not empty",
     Kind.TEXTS: "a list of texts, at least one",
+    Kind.NAMED_TEXTS: "an object of texts, at least one, none of them empty",
     Kind.FLAG: "true or false, without quotes",
     Kind.COUNT: "a whole number of 1 or more, without quotes",
     Kind.URL: "an https URL such as https://outlook.bank.example (http only for localhost and *.localhost)",

@@ -3,6 +3,7 @@
 import asyncio
 
 from outlook_addin_core.domain.resources import MANAGED_BY
+from outlook_addin_operator.addin.invitation import Invitation, interpret
 from outlook_addin_operator.addin.objects.labels import selector
 from outlook_addin_operator.addin.plan import OPTIONAL, Observed, names
 from outlook_addin_operator.addin.spec import AddinView, Owner
@@ -12,7 +13,7 @@ from outlook_addin_operator.keys import FIELD_MANAGER, Object
 
 
 async def gather(cluster: Cluster, credentials: CredentialsReader, body: Object, view: AddinView) -> Observed:
-    """Read the Secret, the CA bundle and whatever exists under the names of the children."""
+    """Read the Secret, the ConfigMaps and whatever exists under the names of the children."""
     expected = names(view.owner)
     found = await asyncio.gather(*(_child(cluster, kind, view, name) for kind, name in expected.items()))
     served = [kind for kind, _, known in found if known]
@@ -21,6 +22,7 @@ async def gather(cluster: Cluster, credentials: CredentialsReader, body: Object,
         body=body,
         view=view,
         credentials=await credentials.read(view, fresh=True),
+        invitation=await _invitation(cluster, view),
         children={kind: child for kind, child, _ in found if child is not None},
         unserved=frozenset(expected) - frozenset(served),
         strays=[body for bodies in strays for body in bodies],
@@ -33,6 +35,13 @@ async def pods(cluster: Cluster, owner: Owner) -> list[Object]:
         return await cluster.list("Pod", owner.namespace, labels=dict(selector(owner)))
     except ForbiddenError:
         return []
+
+
+async def _invitation(cluster: Cluster, view: AddinView) -> Invitation:
+    name = view.invitation_text_ref
+    if name is None:
+        return Invitation()
+    return interpret(name, await cluster.get("ConfigMap", view.owner.namespace, name))
 
 
 async def _child(cluster: Cluster, kind: str, view: AddinView, name: str) -> tuple[str, Object | None, bool]:

@@ -2,13 +2,14 @@
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from outlook_addin_core.domain.config import AddinConfig
 from outlook_addin_core.domain.resources import ADDIN
 from outlook_addin_operator.addin.acceptance import Verdict
+from outlook_addin_operator.addin.invitation import Invitation, applied_texts
 from outlook_addin_operator.addin.objects import (
     autoscaler,
     configmap,
@@ -54,6 +55,7 @@ class Observed:
         unserved: Kinds that the API server does not know.
         expires: When the client secret or certificate ends, if that is known.
         verdict: What Entra says about the credentials.
+        invitation: What the ConfigMap with the words of invitations says.
         strays: Objects with our labels under names that no child bears any more.
     """
 
@@ -65,6 +67,7 @@ class Observed:
     strays: Sequence[Object] = ()
     expires: datetime | None = None
     verdict: Verdict = field(default_factory=Verdict)
+    invitation: Invitation = field(default_factory=Invitation)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def plan(observed: Observed, *, image: str, new_key: bytes) -> Plan:
         image: The web server's image unless the spec names one.
         new_key: Random bytes that become the webhook key if there is none yet.
     """
-    view = observed.view
+    view = _with_invitation(observed)
     key = observed.credentials.webhook_key
     if key is None and "Secret" not in observed.children:
         key = new_key
@@ -132,6 +135,15 @@ def plan(observed: Observed, *, image: str, new_key: bytes) -> Plan:
         unavailable=next((kind for kind in EXPOSURES if kind in kinds & observed.unserved), None),
         missing=tuple(kind for kind in PARTS if kind in kinds & observed.unserved),
     )
+
+
+def _with_invitation(observed: Observed) -> AddinView:
+    """Give invitations their words; while those cannot be used, the words that the pods have stay."""
+    view, invitation = observed.view, observed.invitation
+    texts = invitation.texts
+    if invitation.problem is not None:
+        texts = applied_texts(observed.children.get("ConfigMap"))
+    return replace(view, config=replace(view.config, invitation_texts=texts))
 
 
 def config_hash(view: AddinView, credentials: Credentials, key: bytes | None) -> str:

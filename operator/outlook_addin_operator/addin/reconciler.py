@@ -30,7 +30,7 @@ from outlook_addin_operator.status import Condition, differs
 
 RESYNC: Final = timedelta(minutes=10)
 UNWATCHED: Final = timedelta(minutes=1)
-"""How often Secrets, CA bundles and ways in are read again, which nobody tells us about."""
+"""How often Secrets, ConfigMaps and ways in are read again, which nobody tells us about."""
 
 RETRY: Final = timedelta(seconds=15)
 
@@ -205,6 +205,7 @@ def _pause(observed: Observed, todo: Plan, errors: list[str]) -> timedelta:
     unwatched = (
         view.sync_enabled,
         view.ca_bundle_ref,
+        view.invitation_text_ref,
         todo.unavailable,
         todo.missing,
         any(view.spec.get(field) is not None for field in EXPOSURES.values()),

@@ -87,6 +87,12 @@ class AddinView:
         reference = (self.spec.get("proxy") or {}).get("caBundleRef")
         return (reference["name"], reference.get("key") or "ca.crt") if reference else None
 
+    @property
+    def invitation_text_ref(self) -> str | None:
+        """The ConfigMap with the words of invitations, if there is one."""
+        reference = (self.spec.get("client") or {}).get("invitationTextRef")
+        return str(reference["name"]) if reference else None
+
 
 def view(body: Mapping[str, Any]) -> AddinView:
     """Read an OutlookAddin.

@@ -131,6 +131,9 @@ def _ready(observed: Observed, plan: Plan, outcome: Outcome) -> tuple[Condition,
             return Condition("Ready", False, reason, message), stalled
     health = outcome.health or _NO_PODS
     serves = health.available and not health.stuck
+    problem = observed.invitation.problem
+    if serves and problem is not None:
+        return Condition("Ready", False, problem.reason, problem.message), False
     return Condition("Ready", serves, health.reason, health.message), health.stuck
 
 

@@ -16,6 +16,14 @@ export function textsFor(displayLanguage: string): { locale: string; texts: Text
   return known === undefined ? { locale: "en", texts: en } : { locale: displayLanguage, texts: known };
 }
 
+/** The text for a display language: `de-CH`, or else `de`, or else `default`. */
+export function invitationText(texts: ReadonlyMap<string, string>, displayLanguage: string): string | null {
+  const parts = displayLanguage.toLowerCase().split("-");
+  const tags = parts.map((_, dropped) => parts.slice(0, parts.length - dropped).join("-"));
+  const tag = [...tags, "default"].find((each) => texts.has(each));
+  return tag === undefined ? null : (texts.get(tag) ?? null);
+}
+
 export function fill(text: string, value: string): string {
   return text.replace("{value}", () => value);
 }
