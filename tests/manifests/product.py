@@ -19,7 +19,14 @@ from outlook_addin_sandbox.cluster.audit import AuditLog
 from outlook_addin_sandbox.cluster.control_plane import ControlPlane
 from outlook_addin_sandbox.cluster.errors import KubectlError
 from outlook_addin_sandbox.cluster.kubectl import ESTABLISHED
-from outlook_addin_sandbox.demo.resources import Addresses, Registration, ca_bundle, outlook_addin, secret
+from outlook_addin_sandbox.demo.resources import (
+    Addresses,
+    Registration,
+    ca_bundle,
+    invitation_text,
+    outlook_addin,
+    secret,
+)
 from outlook_addin_sandbox.loopback import LoopbackResolver
 from outlook_addin_sandbox.node import LocalNode, ServiceRoute
 from outlook_addin_sandbox.world import Agent, World, WorldSettings
@@ -122,7 +129,7 @@ class Product:
             outlook="https://outlook.bank.example",
         )
         bundle = ca_bundle(world.ca_bundle.read_text())
-        return [secret(registration), bundle, outlook_addin(addresses, registration)]
+        return [secret(registration), bundle, invitation_text(), outlook_addin(addresses, registration)]
 
     async def use(self, agent: Agent) -> str:
         """Open the pane as an agent does; returns the name of the mailbox's CalendarSubscription."""

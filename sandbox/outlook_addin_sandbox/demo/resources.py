@@ -56,6 +56,20 @@ def ca_bundle(pem: str) -> JSON:
     }
 
 
+INVITATION = ("We look forward to meeting you by video.", "Please have your passport at hand.")
+"""The bank's own words before and after the link in an event."""
+
+
+def invitation_text() -> JSON:
+    """Those words, where the OutlookAddin looks for them."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "demo-invitation"},
+        "data": {"default": "\n\n{link}\n\n".join(INVITATION)},
+    }
+
+
 def outlook_addin(addresses: Addresses, registration: Registration) -> JSON:
     """The OutlookAddin of the demo; its short times make renewal and deletion visible while one watches."""
     return {
@@ -78,6 +92,7 @@ def outlook_addin(addresses: Addresses, registration: Registration) -> JSON:
             "client": {
                 "officeJsUrl": f"{addresses.outlook}/office.js",
                 "frameAncestors": [addresses.outlook],
+                "invitationTextRef": {"name": "demo-invitation"},
             },
             "proxy": {"caBundleRef": {"name": "demo-ca"}},
         },

@@ -22,6 +22,7 @@ from outlook_addin_sandbox.demo.resources import (
     Addresses,
     Registration,
     ca_bundle,
+    invitation_text,
     on_the_local_node,
     outlook_addin,
     secret,
@@ -113,7 +114,7 @@ class Stack:
         await self.kubectl("delete", "--ignore-not-found", wait, "-f", "-", text=rendered, seconds=seconds)
 
     def resources(self) -> list[JSON]:
-        """Secret, CA bundle and OutlookAddin of the demo."""
+        """Secret, ConfigMaps and OutlookAddin of the demo."""
         world = self.world
         registration = Registration(
             client_id=world.client_id,
@@ -132,6 +133,7 @@ class Stack:
         objects = [
             secret(registration),
             ca_bundle(world.ca_bundle.read_text()),
+            invitation_text(),
             outlook_addin(addresses, registration),
         ]
         for each in objects:

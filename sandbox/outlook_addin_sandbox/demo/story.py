@@ -12,6 +12,7 @@ from playwright.async_api import expect
 from outlook_addin_sandbox.demo.calendar_page import CalendarPage
 from outlook_addin_sandbox.demo.following import FOLLOW_SECONDS, SUBJECT, Following
 from outlook_addin_sandbox.demo.report import Report
+from outlook_addin_sandbox.demo.resources import INVITATION
 from outlook_addin_sandbox.demo.stack import NAMESPACE, DemoError, Stack, until
 
 JSON = dict[str, Any]
@@ -79,12 +80,15 @@ class Story:
         return f"conversation {conversation.id} in state {conversation.state}"
 
     async def link_in_event(self) -> str:
-        """The public link is in body and location, the reference in the add-in's custom properties."""
+        """The public link is in body and location, the bank's words around it, a reference in the event."""
         event = self._following.event()
         link = self._stack.world.unblu.public_link(self._following.conversation().id)
         for place, text in (("body", event.body_html), ("location", event.location)):
             if link not in text:
                 raise DemoError(f"the link is missing in the event's {place}")
+        before, after = (event.body_html.find(words) for words in INVITATION)
+        if not 0 <= before < event.body_html.find(link) < after:
+            raise DemoError("the bank's words do not surround the link")
         if not event.custom_properties:
             raise DemoError("the event carries no custom properties")
         return link
