@@ -76,7 +76,9 @@ class Overview:
             return
         age = self.now - datetime.fromisoformat(renewed)
         if age > _LATE * timedelta(seconds=spec["leaseDurationSeconds"]):
-            self._miss_operator(namespace, "No operator renews its Lease any more; see that one runs.")
+            message = f"The Lease was last renewed {span(age)} ago; see that an operator runs."
+            self._miss_operator(namespace, message)
+            return
         self._operators.append(
             f"Operator {holder} (namespace {namespace}) renewed its Lease {span(age)} ago."
         )
@@ -86,6 +88,7 @@ class Overview:
         self._operators.append("Whether an operator works is not known: you may not read its Lease.")
 
     def _miss_operator(self, namespace: str, message: str) -> None:
+        self._operators.append(f"No operator works (namespace {namespace}).")
         self._found[Finding(True, "NoOperator", message), "Lease", namespace].append("outlook-addin-operator")
 
     def _note(self, body: Mapping[str, Any], kind: str) -> None:

@@ -85,7 +85,7 @@ def test_what_needs_a_person_is_told_once_for_all_it_concerns(bank: Bank, outloo
 @pytest.mark.parametrize(
     ("holder", "renewed", "said"),
     [
-        ("operator-1", timedelta(hours=2), "No operator renews its Lease any more"),
+        ("operator-1", timedelta(hours=2), "The Lease was last renewed 2h ago"),
         ("", timedelta(0), "No operator holds the Lease"),
     ],
 )
@@ -97,6 +97,7 @@ def test_an_operator_that_has_gone_is_noticed(
     code, out, _ = outlook("status")
     assert code == 1
     assert said in out
+    assert f"No operator works (namespace {bank.namespace})." in out
 
 
 def test_a_subscription_that_ended_unnoticed_is_told(bank: Bank, outlook: Outlook) -> None:
