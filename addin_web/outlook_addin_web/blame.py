@@ -2,7 +2,8 @@
 
 The narrowest scope that the failure proves: a mailbox at its concurrency limit slows down that mailbox, an
 expired secret stops its tenant, and Unblu's outage stops everybody; nobody else waits. Where Unblu fails at a
-write, the search before it has shown that it is not down: the conversation may be the cause.
+write, the search before it has shown that it is not down: the conversation may be the cause. Where a service
+fails at a place that may be the cause, the worker waits for a second place before it believes in an outage.
 """
 
 from collections.abc import Sequence

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 MOST_TRIES: Final = {Kind.EVENT: 5, Kind.CONVERSATION: 5, Kind.RENEWAL: 5, Kind.MAILBOX: 2}
 """How often a task may fail for a reason of its own. A sweep must not wait long for one mailbox."""
+_PROOF: Final = 2
+"""Places at which a service has failed, and at none in between done well, before it counts as down."""
 DRAIN_SECONDS: Final = 15.0
 """How long a process that is told to stop still works; Kubernetes waits 30 s, 5 of them in preStop."""
 
@@ -88,6 +90,7 @@ class Worker:
         self._backoff = backoff or BackOff()
         self._troubles: dict[object, _Trouble] = {}
         self._failed_by_unblu: set[tuple[Mailbox, Place]] = set()
+        self._failed_at: dict[object, set[tuple[Mailbox, Place]]] = {}
         self._wake = asyncio.Event()
         self._running = False
         metrics.queued.set_function(lambda: len(queue))
@@ -186,6 +189,7 @@ class Worker:
         for key in keys:
             self._backoff.succeeded(key)
             self._troubles.pop(key, None)
+            self._failed_at.pop(key, None)
 
     def _wait_no_more(self, task: Task) -> None:
         """Take a task off the list of those that Unblu has failed.
@@ -197,16 +201,27 @@ class Worker:
             self._is_well(Scope.UNBLU)
 
     def _failed(self, task: Task, error: Exception, why: Blame, started: datetime) -> None:
-        task = replace(task, tries=task.tries + why.own)
+        task, why = replace(task, tries=task.tries + why.own), self._narrowed(task, why)
         if why.hopeless or task.tries >= MOST_TRIES[task.kind]:
             self._park(task, error, why)
         else:
             self._put_back(task, error, why, started)
 
+    def _narrowed(self, task: Task, why: Blame) -> Blame:
+        """Leave it at the task while only one place fails: of a service that is down, the next one tells."""
+        if not why.own or why.scope is Scope.MAILBOX:
+            return why
+        places = self._failed_at.setdefault(_key(task, why), set())
+        if len(places) < _PROOF:
+            places.add((task.mailbox, task.place))
+        return why if len(places) >= _PROOF else replace(why, scope=Scope.MAILBOX)
+
     def _park(self, task: Task, error: Exception, why: Blame) -> None:
         """Give a task up for now; nobody is left to notice that its tenant's trouble is over."""
         verdict = parked(why.reason, why.remedy)
         self._is_well((task.mailbox, task.place))
+        for places in self._failed_at.values():
+            places.discard((task.mailbox, task.place))
         self._troubles.pop(task.mailbox.tenant_id, None)
         self._wait_no_more(task)
         self._verdicts.park(task.mailbox, task.place, verdict, self._clock.now())

@@ -193,7 +193,6 @@ async def test_a_mailbox_at_its_limit_waits_alone() -> None:
         CredentialsRefused(7000222, "the client secret has expired", operation="entra.token"),
         Throttled("HTTP 429", operation="graph.x", retry_after=timedelta(seconds=30)),
         Unreachable("graph did not answer in time", operation="graph.x"),
-        ServerError("HTTP 500", operation="graph.x"),
     ],
 )
 async def test_a_tenant_that_fails_waits_and_the_others_go_on(failure: ClientError) -> None:
@@ -211,35 +210,86 @@ async def test_a_tenant_that_fails_waits_and_the_others_go_on(failure: ClientErr
         await until(lambda: sorted(office.doer.done) == ["a", "b", "c", "c2"])
 
 
+async def test_an_event_that_graph_always_fails_at_keeps_nobody_waiting() -> None:
+    clock = FakeClock()
+    office = Office(clock=clock)
+    office.doer.failures["poison"] = [ServerError("HTTP 500", operation="graph.x")] * 5
+    async with office.open():
+        office.submit("poison")
+        for number in range(1, 5):
+            await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
+            office.submit(f"a{number}")
+            office.submit(f"b{number}", BEN)
+            await until(lambda number=number: {f"a{number}", f"b{number}"} <= {*office.doer.done})  # type: ignore[misc]
+            assert office.worker.trouble(TENANT) is None
+            clock.advance(timedelta(minutes=5))
+            office.submit("tick", CARL)
+        await until(lambda: office.counted("parked") == 1)
+        office.doer.failures["b"] = [ServerError("HTTP 500", operation="graph.x")]
+        office.submit("b", BEN)
+        await until(lambda: office.counted("put_back") == 5)
+        office.submit("a")
+        await until(lambda: "a" in office.doer.done)
+
+
+@pytest.mark.parametrize(
+    ("operation", "goes_on"), [("graph.events.read", ["c"]), ("unblu.conversations.search", [])]
+)
+async def test_a_service_that_fails_at_two_places_is_left_alone(operation: str, goes_on: list[str]) -> None:
+    clock = FakeClock()
+    office = Office(clock=clock)
+    for name in ("a", "b"):
+        office.doer.failures[name] = [ServerError("HTTP 500", operation=operation)]
+    async with office.open():
+        office.submit("a")
+        office.submit("b", BEN)
+        await until(lambda: office.counted("put_back") == 2)
+        office.submit("a2")
+        office.submit("c", CARL)
+        await until(lambda: office.doer.done == goes_on)
+        assert office.queue.at_rest(clock.now())
+        clock.advance(timedelta(seconds=1))
+        office.submit("c2", CARL)
+        await until(lambda: sorted(office.doer.done) == ["a", "a2", "b", "c", "c2"])
+
+
 async def test_while_unblu_is_down_everybody_waits_longer_and_longer() -> None:
     clock = FakeClock()
     office = Office(clock=clock)
-    down = ServerError("HTTP 503", operation="unblu.conversations.read")
-    office.doer.failures["a"] = [down, down, down]
+    for name in ("a", "b"):
+        office.doer.failures[name] = [ServerError("HTTP 503", operation="unblu.conversations.read")] * 3
     async with office.open():
         office.submit("a")
+        office.submit("b")
         for number, seconds in enumerate((1, 2, 4), start=1):
-            await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
+            await until(lambda number=number: office.counted("put_back") == number + 1)  # type: ignore[misc]
             assert office.queue.next_time() == clock.now() + timedelta(seconds=seconds)
             assert office.doer.done == ["c"] * (number - 1)
             office.submit("c", CARL)
+            if number == 3:
+                office.doer.failures.clear()
             clock.advance(timedelta(seconds=seconds))
-        await until(lambda: sorted(office.doer.done) == ["a", "c", "c", "c"])
+        await until(lambda: sorted(office.doer.done) == ["a", "b", "c", "c", "c"])
     assert office.said[0][1].reason == "UnbluUnavailable"
     assert office.worker.trouble(TENANT) is None
 
 
-async def test_a_tenant_whose_failing_change_was_given_up_is_swept_again() -> None:
+async def test_a_tenant_whose_failing_changes_were_given_up_is_swept_again() -> None:
     clock = FakeClock()
     office = Office(clock=clock)
-    office.doer.failures["a"] = [ServerError("HTTP 500", operation="graph.x") for _ in range(5)]
+    troubles: list[str] = []
+    for name in ("a", "b"):
+        office.doer.failures[name] = [ServerError("HTTP 500", operation="graph.x")] * 5
     async with office.open():
         office.submit("a")
-        for number in range(1, 5):
-            await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
+        office.submit("b")
+        await until(lambda: office.counted("put_back") == 2)
+        while office.counted("parked") < 2:
             clock.advance(timedelta(minutes=5))
-            office.submit("a")
-        await until(lambda: office.counted("parked") == 1)
+            office.submit("c", CARL)
+            await until(lambda: office.queue.at_rest(clock.now()))
+            troubles += [each.reason for each in [office.worker.trouble(TENANT)] if each is not None]
+    assert set(troubles) == {"GraphUnavailable"}
     assert office.said[0][1].reason == "GraphUnavailable"
     assert office.worker.trouble(TENANT) is None
 
@@ -264,15 +314,16 @@ async def test_a_conversation_that_unblu_fails_at_keeps_no_other_waiting(verb: s
 
 
 async def test_trouble_that_nobody_is_left_to_see_the_end_of_is_over_by_itself() -> None:
-    """A storm takes the place of the only event that Unblu has failed, and its mailbox vanishes."""
+    """A storm takes the place of the only events that Unblu has failed, and their mailbox vanishes."""
     clock = FakeClock()
     office = Office(capacity=2 * STORM, clock=clock)
-    down = ServerError("HTTP 503", operation="unblu.conversations.read")
-    office.doer.failures["a"] = [down, down, down]
+    for name in ("a", "b"):
+        office.doer.failures[name] = [ServerError("HTTP 503", operation="unblu.conversations.read")] * 3
     office.doer.failures[""] = [NotFound("HTTP 404", operation="graph.x", code="ErrorInvalidUser")]
     async with office.open():
         office.submit("a")
-        for number, seconds in enumerate((1, 2), start=1):
+        office.submit("b")
+        for number, seconds in enumerate((1, 2), start=2):
             await until(lambda number=number: office.counted("put_back") == number)  # type: ignore[misc]
             clock.advance(timedelta(seconds=seconds))
             office.submit("c", CARL)
