@@ -103,16 +103,15 @@ def _see_operators(scope: Scope, overview: Overview) -> None:
 def subscriptions(scope: Scope, addin: str | None, *, failing: bool) -> int:
     """List CalendarSubscriptions."""
     found = _chosen(scope, addin, failing=failing)
-    if found:
-        print(mailboxes.listing(found, scope.now, with_namespace=scope.namespace is None))
-    else:
-        print("None that needs a person." if failing else "There is no CalendarSubscription.")
+    listed = mailboxes.listing(found, scope.now, with_namespace=scope.namespace is None)
+    nobody = "None that needs a person." if failing else "There is no CalendarSubscription."
+    print(listed or nobody)
     return 0
 
 
-def _chosen(scope: Scope, addin: str | None, *, failing: bool) -> list[Object]:
+def _chosen(scope: Scope, addin: str | None, *, failing: bool) -> Iterator[Object]:
     found = scope.list(SUBSCRIPTIONS, addin)
-    return [body for body in found if not failing or mailboxes.needs_attention(body, scope.now)]
+    return (body for body in found if not failing or mailboxes.needs_attention(body, scope.now))
 
 
 def subscribe(addin: str, tenant: str, ids: Sequence[str], file: str | None, namespace: str | None) -> int:

@@ -16,9 +16,10 @@ def needs_attention(body: Mapping[str, Any], now: datetime) -> bool:
 
 
 def listing(bodies: Iterable[Mapping[str, Any]], now: datetime, *, with_namespace: bool) -> str:
-    """Return the table; what has no Graph subscription comes first."""
-    rows = [_row(body, now, with_namespace=with_namespace) for body in sorted(bodies, key=_order)]
-    return table((*(("NAMESPACE",) if with_namespace else ()), *HEAD), rows)
+    """Return the table; what has no Graph subscription comes first. Nothing if there are none."""
+    rows = sorted((_order(body), _row(body, now, with_namespace=with_namespace)) for body in bodies)
+    head = ("NAMESPACE", *HEAD) if with_namespace else HEAD
+    return table(head, [row for _, row in rows]) if rows else ""
 
 
 def _order(body: Mapping[str, Any]) -> tuple[str, str, str]:
