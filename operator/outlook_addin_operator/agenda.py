@@ -48,6 +48,12 @@ class Agenda:
         """Have a key looked at now."""
         self._wake(key, self._clock.now())
 
+    def backlog(self, now: datetime) -> tuple[int, float]:
+        """Return how many keys are due, and for how many seconds the first has been; none for a standby."""
+        if not self.leading:
+            return 0, 0.0
+        return self._schedule.overdue(now), self._schedule.oldest(now)
+
     def addin(self, gone: bool, body: Mapping[str, Any]) -> None:  # noqa: FBT001 - what an event says
         """Take in an event of an OutlookAddin."""
         key = key_of(ADDIN, body)

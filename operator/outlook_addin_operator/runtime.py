@@ -206,11 +206,12 @@ class Runtime:
     async def _keep_house(self) -> None:
         while True:
             now = self._clock.now()
-            self.metrics.show(self._inventory.overview(now), self._schedule.overdue(now))
+            waiting, oldest = self.agenda.backlog(now)
+            self.metrics.show(self._inventory.overview(now), waiting)
             self.metrics.show_process(
                 leading=self.leadership.remaining > 0,
                 watch_lag=self._lag(),
-                oldest_due=self._schedule.oldest(now) if self.agenda.leading else 0.0,
+                oldest_due=oldest,
                 credentials_end=self._addins.earliest_credential_expiration(),
             )
             await self._graph.close_retired()

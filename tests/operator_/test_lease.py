@@ -352,6 +352,17 @@ def test_a_standby_stays_warm_and_follows_what_the_leader_writes() -> None:
     assert schedule._due[key] == soon.timestamp()
 
 
+def test_nothing_waits_for_a_standby() -> None:
+    schedule, clock = Schedule(), Clock()
+    agenda = Agenda(schedule, Inventory(), lambda key, at: (schedule.wake(key, at), None)[1], clock)
+    agenda.leading = False
+    agenda.subscription(False, in_place(NOON))
+    now = NOON + timedelta(minutes=2)
+    assert agenda.backlog(now) == (0, 0.0)
+    agenda.leading = True
+    assert agenda.backlog(now) == (1, 120.0)
+
+
 def in_place(due: datetime) -> dict[str, Any]:
     metadata = {"name": "a", "namespace": "bank", "uid": "a", "generation": 1}
     return {
