@@ -27,6 +27,7 @@ check: $(STATIC)/.built ## Format, lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests bench
+	$(BIN)/mypy gitops/build.py manifests/monitoring/dashboard.py requirements/lock.py
 	$(BIN)/lint-imports
 	cd $(UI) && ../../$(SANDBOX) run npm run check
 	cd $(UI) && ../../$(SANDBOX) run npm exec -- tsc --noEmit -p ../../sandbox/outlook_addin_sandbox/outlook/web/jsconfig.json
