@@ -232,6 +232,23 @@ async def test_an_event_that_graph_always_fails_at_keeps_nobody_waiting() -> Non
         await until(lambda: "a" in office.doer.done)
 
 
+async def test_a_place_that_unblu_does_well_at_again_is_no_proof_against_it() -> None:
+    clock = FakeClock()
+    office = Office(clock=clock)
+    for name in ("a", "b"):
+        office.doer.failures[name] = [ServerError("HTTP 500", operation="unblu.conversations.search")]
+    async with office.open():
+        office.submit("a")
+        await until(lambda: office.counted("put_back") == 1)
+        clock.advance(timedelta(seconds=1))
+        office.submit("tick", CARL)
+        await until(lambda: "a" in office.doer.done)
+        office.submit("b", BEN)
+        await until(lambda: office.counted("put_back") == 2)
+        office.submit("c", CARL)
+        await until(lambda: "c" in office.doer.done)
+
+
 @pytest.mark.parametrize(
     ("operation", "goes_on"), [("graph.events.read", ["c"]), ("unblu.conversations.search", [])]
 )
