@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from outlook_addin_core.clients import errors
 from outlook_addin_core.clients.answers import parse_retry_after
+from outlook_addin_core.clients.certificates import add_authorities
 from outlook_addin_core.clients.http import make_client, read_object, request, trust
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -184,6 +185,15 @@ def test_a_bundle_is_trusted_in_addition(authority: str) -> None:
     assert both.cert_store_stats()["x509_ca"] == system.cert_store_stats()["x509_ca"] + 1
     assert both.verify_mode is ssl.CERT_REQUIRED
     assert both.check_hostname
+
+
+def test_authorities_after_marks_of_byte_order_are_trusted_too() -> None:
+    """Editors write them, and files that are put together have several."""
+    system = trust(None)
+    two = [ssl.DER_cert_to_PEM_cert(each) for each in system.get_ca_certs(binary_form=True)[:2]]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    add_authorities(context, "".join(f"\ufeff{each}" for each in two))
+    assert context.cert_store_stats()["x509_ca"] == len(two)
 
 
 def test_hundreds_of_tenants_share_what_they_trust() -> None:

@@ -5,13 +5,13 @@ from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError
 
 
 def add_authorities(context: SSLContext, pem: str) -> None:
-    """Trust the certificates of a bundle, too; the comments between them may be in any language.
+    """Trust the certificates of a bundle, too; comments in any language and byte order marks are passed over.
 
     Raises:
         ssl.SSLError: It holds no certificates, or one that cannot be read.
-        ValueError: It is empty.
+        ValueError: It holds no letter of ASCII.
     """
-    context.load_verify_locations(cadata=pem.encode("ascii", "replace").decode())
+    context.load_verify_locations(cadata=pem.encode("ascii", "ignore").decode())
 
 
 @lru_cache(maxsize=64)
