@@ -96,7 +96,8 @@ def _see_operators(scope: Scope, overview: Overview) -> None:
             continue
         for lease in leases:
             overview.see_lease(lease)
-        return
+        if leases or namespace is None:
+            return
     overview.cannot_see_leases()
 
 

@@ -69,13 +69,13 @@ class Overview:
 
     def see_lease(self, body: Mapping[str, Any]) -> None:
         """Take in the Lease of an operator."""
-        namespace, spec = body["metadata"]["namespace"], body["spec"]
-        holder, renewed = spec.get("holderIdentity"), spec.get("renewTime")
-        if not holder or not renewed:
+        namespace, spec = body["metadata"]["namespace"], body.get("spec") or {}
+        holder, renewed, term = map(spec.get, ("holderIdentity", "renewTime", "leaseDurationSeconds"))
+        if not holder or not renewed or not term:
             self._miss_operator(namespace, "No operator holds the Lease; see that one runs.")
             return
         age = self.now - datetime.fromisoformat(renewed)
-        if age > _LATE * timedelta(seconds=spec["leaseDurationSeconds"]):
+        if age > _LATE * timedelta(seconds=term):
             message = f"The Lease was last renewed {span(age)} ago; see that an operator runs."
             self._miss_operator(namespace, message)
             return

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ def user(number: int) -> str:
     return f"dddddddd-dddd-4ddd-8ddd-{number:012}"
 
 
-def condition(kind: str, status: str, reason: str, message: str = "A sentence.") -> Body:
-    moment = "2026-11-01T00:00:00Z"
+def condition(
+    kind: str, status: str, reason: str, message: str = "A sentence.", since: timedelta = timedelta(0)
+) -> Body:
+    moment = (datetime.now(UTC) - since).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "type": kind,
         "status": status,

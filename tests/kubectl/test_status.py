@@ -100,6 +100,49 @@ def test_an_operator_that_has_gone_is_noticed(
     assert f"No operator works (namespace {bank.namespace})." in out
 
 
+def test_a_lease_without_a_term_is_no_operator(bank: Bank, outlook: Outlook) -> None:
+    hold_lease(bank)
+    without = '{"spec": {"leaseDurationSeconds": null}}'
+    bank.kubectl(
+        "patch", "lease", "outlook-addin-operator", "-n", bank.namespace, "--type=merge", "-p", without
+    )
+    bank.add_addin()
+    assert "No operator holds the Lease" in outlook("status")[1]
+
+
+def test_who_sees_one_namespace_only_is_not_told_that_there_is_no_lease(bank: Bank, outlook: Outlook) -> None:
+    bank.add_addin()
+    assert "Whether an operator works is not known" in outlook("status")[1]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "code", "heading"), [(29, 0, "Will pass, or is meant:"), (31, 1, "Needs a person:")]
+)
+def test_what_should_pass_and_lasts_needs_a_person(
+    bank: Bank, outlook: Outlook, minutes: int, code: int, heading: str
+) -> None:
+    since, ready = timedelta(minutes=minutes), condition("Ready", "True", "Subscribed")
+    hold_lease(bank)
+    bank.add_addin()
+    bank.add_mailbox("a", 1, ready, condition("Synchronized", "False", "UnbluUnavailable", since=since))
+    bank.add_mailbox("b", 2, ready, condition("RenewalOverdue", "True", "GraphError", since=since))
+    status, out, _ = outlook("status")
+    assert status == code
+    told = out.partition(f"{heading}\n")[2]
+    assert "UnbluUnavailable" in told
+    assert "GraphError" in told
+
+
+def test_what_needs_a_person_is_not_hidden_by_what_will_pass(bank: Bank, outlook: Outlook) -> None:
+    hold_lease(bank)
+    bank.add_addin()
+    overdue = condition("RenewalOverdue", "True", "CredentialsRefused")
+    refused = condition("CredentialsValid", "False", "CredentialsRefused")
+    bank.add_mailbox("a", 1, condition("Ready", "True", "Subscribed"), overdue, refused)
+    assert "Needs a person:\n  CredentialsRefused: CalendarSubscription a " in outlook("status")[1]
+    assert "a" in outlook("subscriptions", "--failing")[1]
+
+
 def test_a_subscription_that_ended_unnoticed_is_told(bank: Bank, outlook: Outlook) -> None:
     bank.add_addin()
     bank.add_mailbox("agent", 0, expirationTime=moment(hours=-1))

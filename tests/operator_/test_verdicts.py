@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,17 @@ def settled(**changes: Any) -> Body:
 
 def changed() -> Body:
     body = settled()
-    return {**body, "metadata": {**body["metadata"], "generation": 2}}
+    writes = [
+        {"manager": "kubectl", "time": format_time(NOW)},
+        {"manager": "operator", "time": format_time(NOW + timedelta(days=1)), "subresource": "status"},
+    ]
+    return {**body, "metadata": {**body["metadata"], "generation": 2, "managedFields": writes}}
+
+
+def applied() -> Body:
+    body = addins.addin()
+    metadata = {**body["metadata"], "creationTimestamp": format_time(NOW)}
+    return {**body, "metadata": metadata, "status": {"observedGeneration": -1}}
 
 
 def going(body: Body) -> Body:
@@ -122,7 +132,7 @@ def refused() -> Body:
 
 
 ADDINS: dict[str, Callable[[], Body]] = {
-    "just applied, not yet seen": lambda: {**addins.addin(), "status": {"observedGeneration": -1}},
+    "just applied, not yet seen": applied,
     "seen for the first time": lambda: {
         **addins.addin(),
         "status": addin_status.first_sight(addins.addin(), NOW),
@@ -198,6 +208,15 @@ def kstatus(body: Body) -> str:
     return "InProgress" if states.get("Ready", "True") != "True" else "Current"
 
 
+def begun(body: Body) -> datetime:
+    """When the latest of what an object says began to be so."""
+    metadata = body["metadata"]
+    moments = [metadata.get("creationTimestamp"), metadata.get("deletionTimestamp")]
+    moments += [each["time"] for each in metadata.get("managedFields", ()) if "subresource" not in each]
+    moments += [each["lastTransitionTime"] for each in body["status"].get("conditions", ())]
+    return max(datetime.fromisoformat(each) for each in moments if each)
+
+
 def run_lua(script: Path, body: Body) -> Any:
     """Run a script as Argo CD does: the object as `obj`, and of the libraries only what is harmless."""
     lua = LuaRuntime(unpack_returned_tuples=True, register_eval=False)
@@ -242,10 +261,20 @@ def test_kubectl_outlook_judges_as_argo_cd_does(kind: str, state: str) -> None:
     health = health_of(body)
     assert health.verdict == argo_cd(body, kind)
     assert health.message
-    told = findings(body, NOW)
-    assert any(finding.urgent for finding in told) == (
-        health.verdict == "Degraded"
-    ) or "CredentialsExpiring" in str(body)
+    urgent = any(finding.urgent for finding in findings(body, begun(body)))
+    about_credentials = any(
+        each["type"] == "CredentialsExpiring"
+        or (each["type"], each["status"]) == ("CredentialsValid", "False")
+        for each in body["status"].get("conditions", ())
+    )
+    assert urgent == (health.verdict == "Degraded" or about_credentials)
+
+
+@pytest.mark.parametrize(("kind", "state"), [(kind, state) for kind in STATES for state in STATES[kind]])
+def test_what_should_pass_and_lasts_needs_a_person(kind: str, state: str) -> None:
+    body = {"kind": kind, **STATES[kind][state]()}
+    found = findings(body, begun(body) + timedelta(minutes=31))
+    assert all(finding.urgent for finding in found) or health_of(body).verdict == "Suspended"
 
 
 @pytest.mark.parametrize("kind", STATES)
