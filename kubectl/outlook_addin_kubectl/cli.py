@@ -77,7 +77,9 @@ def subscribe(addin: str, users: Sequence[str], tenant: str, file: str | None, n
 @cli.command(short_help="Have mailboxes renewed now.")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All of the namespace.")
-@click.option("--wait", type=int, default=0, metavar="SECONDS", help="Wait until it has been done.")
+@click.option(
+    "--wait", type=click.IntRange(min=0), default=0, metavar="SECONDS", help="Wait until it has been done."
+)
 @_with(*_CHOICE, _NAMESPACE, *_KUBECTLS_OWN)
 def renew(
     names: Sequence[str], wait: int, addin: str | None, *, everything: bool, failing: bool, **place: Any

@@ -125,12 +125,14 @@ def subscribe(addin: str, tenant: str, ids: Sequence[str], file: str | None, nam
 
 
 def _lines(file: str) -> Sequence[str]:
-    if file == "-":
-        return sys.stdin.read().splitlines()
     try:
-        return Path(file).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read: {error}.") from error
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        where = "Standard input" if file == "-" else file
+        raise InputError(f"{where} is not in UTF-8; save it so, and give it again.") from error
 
 
 def renew(scope: Scope, names: Sequence[str], addin: str | None, wait: int, *, failing: bool) -> int:

@@ -1,8 +1,10 @@
 """The cluster, through kubectl, which knows contexts, sign-ins and proxies better than anybody."""
 
 import json
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
@@ -13,6 +15,9 @@ Object: TypeAlias = dict[str, Any]
 _PAGE: Final = 1_000
 _NAMES: Final = 200
 """Names on one command line."""
+_WAITS: Final = 1
+"""Seconds after which a process that goes on waits for somebody."""
+_NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 
 
 class KubectlError(Exception):
@@ -45,10 +50,17 @@ class Kubectl:
         Raises:
             KubectlError: It failed.
         """
-        done = subprocess.run((*self._command, *arguments), capture_output=True, text=True, check=False)  # noqa: S603 - no shell
-        if done.returncode == 0:
-            return done.stdout
-        said = done.stderr.strip() or f"kubectl ended with {done.returncode}."
+        with subprocess.Popen(  # noqa: S603 - no shell
+            (*self._command, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            try:
+                out, said = _outcome(process)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode == 0:
+            return out
+        said = said or f"kubectl ended with {process.returncode}."
         raise (NotServedError if "NotFound" in said else KubectlError)(said)
 
     def namespace(self) -> str:
@@ -70,7 +82,7 @@ class Kubectl:
             NotServedError: There is no such kind.
             KubectlError: The API server refuses, or is not reached.
         """
-        place = f"namespaces/{namespace}/" if namespace else ""
+        place = f"namespaces/{_checked(namespace)}/" if namespace else ""
         query = {"limit": str(_PAGE)}
         if fields:
             query["fieldSelector"] = ",".join(f"{path}={value}" for path, value in fields.items())
@@ -91,7 +103,9 @@ class Kubectl:
             KubectlError: The API server refuses, or is not reached.
         """
         found: Object = json.loads(
-            self.run("get", "--raw", f"/apis/{api}/namespaces/{namespace}/{plural}/{name}")
+            self.run(
+                "get", "--raw", f"/apis/{api}/namespaces/{_checked(namespace)}/{plural}/{_checked(name)}"
+            )
         )
         return found
 
@@ -101,9 +115,9 @@ class Kubectl:
         """Write an annotation on some objects, whatever value it has.
 
         Raises:
-            KubectlError: One of them is gone, the API server refuses, or is not reached.
+            KubectlError: A name is none, one of them is gone, the API server refuses, or is not reached.
         """
-        for some in _batches(names):
+        for some in _batches([_checked(name) for name in names]):
             self.run(
                 "annotate", plural, f"--namespace={namespace}", "--overwrite", *some, f"{annotation}={value}"
             )
@@ -134,6 +148,31 @@ class Kubectl:
         self.run(
             "patch", plural, name, f"--namespace={namespace}", "--type=json", "--patch", json.dumps(steps)
         )
+
+
+def _checked(name: str) -> str:
+    """Keep what is no name from being read as an option, a change or another path."""
+    if not _NAME.fullmatch(name):
+        raise KubectlError(f"{name!r} is no name; write that of an object or a namespace, without its kind.")
+    return name
+
+
+def _outcome(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """Return what a process prints and complains about, having passed on what it said while it waited.
+
+    A plugin that signs people in says there what to do, and waits until they have done it.
+    """
+    shown = 0
+    while True:
+        try:
+            out, said = process.communicate(timeout=_WAITS)
+        except subprocess.TimeoutExpired as waiting:
+            said = waiting.stderr or b""
+            sys.stderr.write(said[shown:].decode("utf-8", "replace"))
+            sys.stderr.flush()
+            shown = len(said)
+        else:
+            return out.decode(), said[shown:].decode("utf-8", "replace").strip()
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import yaml
@@ -28,13 +29,13 @@ class User:
 
 
 def read_users(lines: Iterable[str]) -> Iterator[User]:
-    """Yield who stands in lines of an object id and, if there is one, an address; # begins a comment.
+    """Yield who stands in lines of an object id and perhaps an address; a word with # begins a comment.
 
     Raises:
         InputError: A line holds something else.
     """
     for number, line in enumerate(lines, 1):
-        words = line.partition("#")[0].split()
+        words = [*takewhile(lambda word: not word.startswith("#"), line.split())]
         match words:
             case []:
                 continue
@@ -45,13 +46,17 @@ def read_users(lines: Iterable[str]) -> Iterator[User]:
 
 
 def manifests(addin: str, tenant: str, users: Iterable[User], namespace: str | None = None) -> str:
-    """Return the CalendarSubscriptions of users as YAML, each under the name that the web server gives it.
+    """Return the CalendarSubscriptions of users as YAML, each once and named as the web server names it.
 
     Raises:
         InputError: An id is not a GUID.
     """
     try:
-        bodies = [_manifest(addin, Mailbox(tenant, user.id), user.address, namespace) for user in users]
+        addresses: dict[Mailbox, str | None] = {}
+        for user in users:
+            mailbox = Mailbox(tenant, user.id)
+            addresses[mailbox] = addresses.get(mailbox) or user.address
+        bodies = [_manifest(addin, *each, namespace) for each in addresses.items()]
     except ValueError as error:
         raise InputError(f"{error}.") from error
     if not bodies:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from outlook_addin_core.domain.resources import ADDIN, SUBSCRIPTION
 from outlook_addin_kubectl.health import Finding, Verdict, condition, findings, health_of
-from outlook_addin_kubectl.text import NONE, count, relative, span, table
+from outlook_addin_kubectl.text import NONE, count, plain, relative, span, table
 
 HEAD: Final = (
     "NAMESPACE",
@@ -80,7 +80,7 @@ class Overview:
             self._miss_operator(namespace, message)
             return
         self._operators.append(
-            f"Operator {holder} (namespace {namespace}) renewed its Lease {span(age)} ago."
+            f"Operator {plain(holder)} (namespace {namespace}) renewed its Lease {span(age)} ago."
         )
 
     def cannot_see_leases(self) -> None:
@@ -128,8 +128,8 @@ class Overview:
 def _told(found: Iterable[tuple[tuple[Finding, str, str], list[str]]]) -> Iterator[str]:
     for (finding, kind, namespace), names in sorted(found, key=lambda item: (item[0][1] != ADDIN, item[0])):
         named = f"{kind} {names[0]}" if len(names) == 1 else count(len(names), kind)
-        yield f"  {finding.reason}: {named} in {namespace}"
-        yield f"    {finding.message}"
+        yield f"  {plain(finding.reason)}: {named} in {namespace}"
+        yield f"    {plain(finding.message)}"
         if len(names) > 1:
             more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
             yield f"    {', '.join(sorted(names)[:_SHOWN])}{more}"

@@ -11,9 +11,14 @@ _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return lines with aligned columns, and no space at their ends."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = ("   ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows))
-    return "\n".join(lines)
+    written = [[plain(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*written, strict=True)]
+    return "\n".join("   ".join(map(str.ljust, row, widths)).rstrip() for row in written)
+
+
+def plain(text: str) -> str:
+    """Write out what would steer a terminal: an object may have been written by anybody."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def span(length: timedelta) -> str:

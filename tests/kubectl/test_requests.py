@@ -22,11 +22,42 @@ def test_what_subscribe_prints_can_be_applied(bank: Bank, outlook: Outlook, tmp_
     assert [spec.get("mailbox") for spec in specs] == ["anna@bank.example", None, None]
 
 
+def given(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8"))
+
+
 def test_users_come_from_standard_input(outlook: Outlook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{user(1)} anna@bank.example\n"))
+    given(monkeypatch, f"{user(1)} anna@bank.example\n".encode())
     code, out, _ = outlook("subscribe", "desk", f"--tenant={TENANT}", "--file=-")
     assert code == 0
     assert "mailbox: anna@bank.example" in out
+
+
+def test_files_of_windows_are_read(outlook: Outlook, monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, f"\ufeff{user(1)}\tanna@bank.example\r\n".encode())
+    code, out, _ = outlook("subscribe", "desk", f"--tenant={TENANT}", "--file=-")
+    assert code == 0
+    assert "mailbox: anna@bank.example\n" in out
+
+
+def test_what_is_not_in_utf_8_is_said(outlook: Outlook, monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, f"{user(1)} bürli@bank.example\n".encode("latin-1"))
+    code, out, err = outlook("subscribe", "desk", f"--tenant={TENANT}", "--file=-")
+    assert (code, out) == (2, "")
+    assert "Standard input is not in UTF-8" in err
+
+
+def test_a_user_who_is_named_twice_gets_one_subscription(outlook: Outlook, tmp_path: Path) -> None:
+    (tmp_path / "users").write_text(f"{user(1).upper()} anna@bank.example\n{user(1)}\n")
+    _, out, _ = outlook("subscribe", "desk", f"--tenant={TENANT}", user(1), "-f", str(tmp_path / "users"))
+    assert out.count("kind: CalendarSubscription") == 1
+    assert "mailbox: anna@bank.example" in out
+
+
+def test_an_address_of_a_guest_keeps_its_number_signs(outlook: Outlook, tmp_path: Path) -> None:
+    (tmp_path / "users").write_text(f"{user(1)} anna#EXT#@bank.example # a guest\n")
+    _, out, _ = outlook("subscribe", "desk", f"--tenant={TENANT}", "-f", str(tmp_path / "users"))
+    assert "mailbox: anna#EXT#@bank.example\n" in out
 
 
 @pytest.mark.parametrize(
@@ -78,6 +109,12 @@ def test_a_renewal_that_nobody_carries_out_is_not_waited_for_for_ever(bank: Bank
         (("renew",), "Which ones?"),
         (("renew", "a", "--all"), "not both"),
         (("renew", "nobody"), '"nobody" not found'),
+        (("renew", "--", "--all"), "'--all' is no name"),
+        (("renew", "nobody", "team=sales"), "'team=sales' is no name"),
+        (("renew", "csub/nobody"), "without its kind"),
+        (("renew", "nobody", "--wait=-1"), "-1 is not in the range"),
+        (("status", "-n", "no/where"), "'no/where' is no name"),
+        (("release", "csub/../oaddin"), "'../oaddin' is no name"),
         (("sync",), "Name an OutlookAddin"),
         (("sync", "nobody"), '"nobody" not found'),
         (("release", "pod/x"), "'pod/x' names no object of ours"),

@@ -34,6 +34,12 @@ def test_columns_are_aligned_and_lines_end_with_their_text() -> None:
     )
 
 
+def test_nothing_of_an_object_steers_the_terminal() -> None:
+    assert table(("A", "B"), [("x\x1b[2J\ny", "z"), ("\u202eevil", "ü 東")]) == (
+        "A             B\nx\\x1b[2J\\ny   z\n\\u202eevil    ü 東"
+    )
+
+
 def test_numbers_agree_with_their_nouns() -> None:
     assert [count(number, "mailbox object") for number in (0, 1, 1200)] == [
         "0 mailbox objects",
