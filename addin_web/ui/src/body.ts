@@ -76,7 +76,7 @@ export function relink(type: BodyType, body: string, block: Block, uuid: string,
   const write = type === "html" ? escapeHtml : (text: string) => text;
   let result = body;
   if (block.url !== null) {
-    for (const former of new Set([write(block.url), block.url])) result = result.replaceAll(former, write(url));
+    for (const former of new Set([write(block.url), block.url])) result = result.replaceAll(former, () => write(url));
   }
   return block.uuid === null ? result : result.replaceAll(`${MARK}${block.uuid}`, `${MARK}${uuid}`);
 }

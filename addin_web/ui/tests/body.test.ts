@@ -54,8 +54,10 @@ describe("the invitation block", () => {
     const around = (inner: string) => `<p class=x>Hi&nbsp;&amp; bye</p>${inner}<table><tr><td>1`;
     const found = findBlock("html", around(block));
     assert.ok(found !== null);
-    const changed = relink("html", around(block), found, OTHER, "https://unblu.test/join?id=9&lang=de");
-    assert.equal(changed, around(renderInvitation("html", OTHER, "https://unblu.test/join?id=9&lang=de", INVITATION)));
+    for (const other of ["https://unblu.test/join?id=9&lang=de", "https://unblu.test/join/$&?to=$'"]) {
+      const changed = relink("html", around(block), found, OTHER, other);
+      assert.equal(changed, around(renderInvitation("html", OTHER, other, INVITATION)));
+    }
   });
 });
 
