@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
@@ -13,8 +14,10 @@ Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as it stands in JSON."""
 
 _PAGE: Final = 1_000
-_NAMES: Final = 200
-"""Names on one command line."""
+_NAMES: Final = 20
+"""Names on one command line: after some ten, kubectl itself writes no more than five a second."""
+_AT_ONCE: Final = 8
+"""Commands side by side."""
 _WAITS: Final = 1
 """Seconds after which a process that goes on waits for somebody."""
 _NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
@@ -117,10 +120,8 @@ class Kubectl:
         Raises:
             KubectlError: A name is none, one of them is gone, the API server refuses, or is not reached.
         """
-        for some in _batches([_checked(name) for name in names]):
-            self.run(
-                "annotate", plural, f"--namespace={namespace}", "--overwrite", *some, f"{annotation}={value}"
-            )
+        options = (f"--namespace={namespace}", "--overwrite")
+        self._side_by_side(names, lambda some: ("annotate", plural, *options, *some, f"{annotation}={value}"))
 
     def wait(self, plural: str, namespace: str, names: Sequence[str], condition: str, seconds: int) -> None:
         """Wait until all objects say so.
@@ -135,9 +136,23 @@ class Kubectl:
         Raises:
             KubectlError: They did not in time, or one of them is gone.
         """
-        for some in _batches(names):
-            limits = (f"--namespace={namespace}", f"--for={condition}", f"--timeout={seconds}s")
-            self.run("wait", *limits, *(f"{plural}/{name}" for name in some))
+        limits = (f"--namespace={namespace}", f"--for={condition}", f"--timeout={seconds}s")
+        self._side_by_side(names, lambda some: ("wait", *limits, *(f"{plural}/{name}" for name in some)))
+
+    def _side_by_side(self, names: Sequence[str], command: Callable[[Sequence[str]], Sequence[str]]) -> None:
+        """Run a command for all names; what fails for one holds up no other."""
+        known = [_checked(name) for name in names]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            runs = [
+                pool.submit(self.run, *command(known[first : first + _NAMES]))
+                for first in range(0, len(known), _NAMES)
+            ]
+            try:
+                wait(runs)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        for each in runs:
+            each.result()
 
     def patch(self, plural: str, namespace: str, name: str, steps: Sequence[Mapping[str, Any]]) -> None:
         """Change an object by a JSON patch (RFC 6902).
@@ -173,7 +188,3 @@ def _outcome(process: subprocess.Popen[bytes]) -> tuple[str, str]:
             shown = len(said)
         else:
             return out.decode(), said[shown:].decode("utf-8", "replace").strip()
-
-
-def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (names[first : first + _NAMES] for first in range(0, len(names), _NAMES))

@@ -7,6 +7,7 @@ import pytest
 
 from kubectl.conftest import TENANT, Bank, Outlook, condition, user
 from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
+from outlook_addin_kubectl.kubectl import _NAMES
 from outlook_addin_sandbox.cluster.errors import KubectlError
 
 
@@ -94,6 +95,14 @@ def test_renewals_are_asked_for_by_name_and_by_state(bank: Bank, outlook: Outloo
     assert outlook("renew", "--all")[1] == "Asked for the renewal of 3 calendar subscriptions.\n"
     assert bank.annotation("csub", "well", "renew-requested")
     assert bank.annotation("csub", "named", "renew-requested") != asked[1]
+
+
+def test_one_mailbox_that_is_gone_holds_up_no_other(bank: Bank, outlook: Outlook) -> None:
+    bank.add_mailbox("last", 1)
+    code, _, err = outlook("renew", *(f"gone-{number}" for number in range(_NAMES)), "last")
+    assert code == 2
+    assert '"gone-0" not found' in err
+    assert bank.annotation("csub", "last", "renew-requested")
 
 
 def test_a_renewal_that_nobody_carries_out_is_not_waited_for_for_ever(bank: Bank, outlook: Outlook) -> None:
