@@ -196,8 +196,8 @@ class Worker:
 
         Most tasks never talk to Unblu, so only these and looks at whole mailboxes show that it is well again.
         """
-        failed = self._failed_by_unblu.union(self._failed_at.get(Scope.UNBLU, ()))
-        if (task.mailbox, task.place) in failed:
+        place = (task.mailbox, task.place)
+        if place in self._failed_by_unblu or place in self._failed_at.get(Scope.UNBLU, ()):
             self._failed_by_unblu.clear()
             self._is_well(Scope.UNBLU)
 

@@ -90,7 +90,7 @@ class Kubectl:
         if fields:
             query["fieldSelector"] = ",".join(f"{path}={value}" for path, value in fields.items())
         while True:
-            page = json.loads(self.run("get", "--raw", f"/apis/{api}/{place}{plural}?{urlencode(query)}"))
+            page = self._read(f"/apis/{api}/{place}{plural}?{urlencode(query)}")
             for item in page["items"]:
                 item.setdefault("kind", page["kind"].removesuffix("List"))
                 yield item
@@ -105,11 +105,13 @@ class Kubectl:
             NotServedError: There is none.
             KubectlError: The API server refuses, or is not reached.
         """
-        found: Object = json.loads(
-            self.run(
-                "get", "--raw", f"/apis/{api}/namespaces/{_checked(namespace)}/{plural}/{_checked(name)}"
-            )
-        )
+        return self._read(f"/apis/{api}/namespaces/{_checked(namespace)}/{plural}/{_checked(name)}")
+
+    def _read(self, path: str) -> Object:
+        try:
+            found: Object = json.loads(self.run("get", "--raw", path))
+        except json.JSONDecodeError as error:
+            raise KubectlError("The answer is not the API server's; see what stands in between.") from error
         return found
 
     def annotate(

@@ -176,6 +176,18 @@ def test_a_cluster_without_the_operators_kinds_is_told(
     )
 
 
+def test_a_page_of_something_else_in_the_place_of_an_answer_is_told(
+    tmp_path: Path, outlook: Outlook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "proxied").mkdir()
+    (tmp_path / "proxied" / "kubectl").write_text("#!/bin/sh\necho '<html>Sign in</html>'\n")
+    (tmp_path / "proxied" / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join((str(tmp_path / "proxied"), os.environ["PATH"])))
+    code, out, err = outlook("status")
+    assert (code, out) == (2, "")
+    assert "The answer is not the API server's" in err
+
+
 def test_mailboxes_are_listed_by_who_ends_first(
     bank: Bank, outlook: Outlook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
