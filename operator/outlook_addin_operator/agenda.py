@@ -63,7 +63,7 @@ class Agenda:
             self.wake_subscriptions(key, lambda _entry: True)
         else:
             client_id = body["spec"]["clientId"].lower()
-            affected = self._inventory.put_addin(key, client_id, failing=_needs_a_person(body))
+            affected = self._inventory.put_addin(key, client_id, failing=_is_failing(body))
             self.wake(key)
         for other in affected:
             self.wake(other)
@@ -156,9 +156,10 @@ class Agenda:
             self._wake(entry.addin, self._clock.now() + COUNT_PAUSE)
 
 
-def _needs_a_person(addin: Mapping[str, Any]) -> bool:
-    """Tell whether an OutlookAddin is stalled, or its credentials are missing or refused."""
+def _is_failing(addin: Mapping[str, Any]) -> bool:
+    """Tell whether an OutlookAddin is stalled or not ready, or its credentials are missing or refused."""
     conditions = (addin.get("status") or {}).get("conditions") or ()
-    credentials = find(conditions, "CredentialsValid")
-    refused = credentials is not None and credentials["status"] == "False"
-    return refused or is_true(addin, "Stalled")
+    wanting = [find(conditions, kind) for kind in ("Ready", "CredentialsValid")]
+    if any(each["status"] == "False" and each["reason"] != "Suspended" for each in wanting if each):
+        return True
+    return is_true(addin, "Stalled")

@@ -78,7 +78,7 @@ class Metrics:
         )
         self.failing_addins = Gauge(
             "outlook_addin_failing_addins",
-            "OutlookAddins that are stalled, or whose credentials are missing or refused.",
+            "OutlookAddins that are stalled or not ready, or whose credentials are missing or refused.",
             registry=registry,
         )
         self.reconcile_seconds = Histogram(

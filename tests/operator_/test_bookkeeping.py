@@ -216,6 +216,9 @@ def test_a_renewal_that_fails_is_counted_by_why_while_there_is_time_left(invento
     ("condition", "failing"),
     [
         (("Ready", "True", "Available"), 0),
+        (("Ready", "Unknown", "Initializing"), 0),
+        (("Ready", "False", "Suspended"), 0),
+        (("Ready", "False", "InvalidInvitationText"), 1),
         (("Stalled", "True", "NameConflict"), 1),
         (("CredentialsValid", "False", "CredentialsRefused"), 1),
     ],
