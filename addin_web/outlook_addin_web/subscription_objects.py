@@ -4,32 +4,24 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
+from outlook_addin_core.domain.mailbox import Mailbox
 from outlook_addin_core.domain.resources import (
-    API_VERSION,
     LAST_NEEDED,
     MANAGED_BY,
-    SUBSCRIPTION,
     SYNC_REQUESTED,
     WEB_MANAGER,
+    calendar_subscription,
 )
 from outlook_addin_web.ports import Followed, SubscriptionState
 from outlook_addin_web.verdicts import CONDITION, Verdict
 
 
 def manifest(addin: str, namespace: str, mailbox: Mailbox, address: str | None) -> dict[str, Any]:
-    """Return the object that follows a mailbox; the address is for people only."""
-    spec: dict[str, Any] = {
-        "addinRef": {"name": addin},
-        "tenantId": mailbox.tenant_id,
-        "userId": mailbox.user_id,
-    }
-    if address is not None:
-        spec["mailbox"] = address
+    """Return the object that follows a mailbox for the agent who uses the add-in."""
+    body = calendar_subscription(addin, mailbox, address)
     labels = {MANAGED_BY: WEB_MANAGER, "app.kubernetes.io/instance": addin}
-    name = subscription_name(addin, mailbox)
-    metadata = {"name": name, "namespace": namespace, "labels": labels}
-    return {"apiVersion": API_VERSION, "kind": SUBSCRIPTION, "metadata": metadata, "spec": spec}
+    body["metadata"] |= {"namespace": namespace, "labels": labels}
+    return body
 
 
 def serves(found: Mapping[str, Any], addin: str, mailbox: Mailbox) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from outlook_addin_core.domain.mailbox import Mailbox, subscription_name
-from outlook_addin_core.domain.resources import API_VERSION, SUBSCRIPTION
+from outlook_addin_core.domain.mailbox import Mailbox
+from outlook_addin_core.domain.resources import calendar_subscription
 
 
 class InputError(ValueError):
@@ -66,13 +66,7 @@ def manifests(addin: str, tenant: str, users: Iterable[User], namespace: str | N
 
 
 def _manifest(addin: str, mailbox: Mailbox, address: str | None, namespace: str | None) -> dict[str, Any]:
-    metadata = {"name": subscription_name(addin, mailbox)}
+    body = calendar_subscription(addin, mailbox, address)
     if namespace:
-        metadata["namespace"] = namespace
-    spec: dict[str, Any] = {
-        "addinRef": {"name": addin},
-        "tenantId": mailbox.tenant_id,
-        "userId": mailbox.user_id,
-        **({"mailbox": address} if address else {}),
-    }
-    return {"apiVersion": API_VERSION, "kind": SUBSCRIPTION, "metadata": metadata, "spec": spec}
+        body["metadata"]["namespace"] = namespace
+    return body

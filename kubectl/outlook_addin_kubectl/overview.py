@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from outlook_addin_core.domain.resources import ADDIN, SUBSCRIPTION
+from outlook_addin_core.domain.resources import ADDIN, LEASE, SUBSCRIPTION
 from outlook_addin_kubectl.health import Finding, Verdict, condition, findings, health_of
 from outlook_addin_kubectl.text import NONE, count, plain, relative, span, table
 
@@ -89,7 +89,7 @@ class Overview:
 
     def _miss_operator(self, namespace: str, message: str) -> None:
         self._operators.append(f"No operator works (namespace {namespace}).")
-        self._found[Finding(True, "NoOperator", message), "Lease", namespace].append("outlook-addin-operator")
+        self._found[Finding(True, "NoOperator", message), "Lease", namespace].append(LEASE)
 
     def _note(self, body: Mapping[str, Any], kind: str) -> None:
         metadata = body["metadata"]

@@ -4,13 +4,13 @@ import json
 import re
 import shutil
 import subprocess
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import scripts
 from manifests.test_alerts import exposed
 
 MONITORING = Path(__file__).resolve().parents[2] / "manifests" / "monitoring"
@@ -20,11 +20,7 @@ EXPRESSIONS = [target["expr"] for panel in PANELS for target in panel["targets"]
 
 
 def test_the_file_is_what_its_script_writes() -> None:
-    spec = spec_from_file_location("dashboard", MONITORING / "dashboard.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = scripts.load(MONITORING / "dashboard.py")
     assert (MONITORING / "dashboard.json").read_text() == script.render()
 
 

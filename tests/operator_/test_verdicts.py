@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 import yaml
 from lupa.lua54 import LuaRuntime  # type: ignore[import-untyped]  # written in Cython
 
+import scripts
 from operator_ import test_addin_plan as addins
 from operator_ import test_subscription_plan as subscriptions
 from outlook_addin_core.clients.graph_subscriptions import Subscription
@@ -293,7 +293,7 @@ def test_a_routine_renewal_changes_no_verdict_and_only_fields_that_argo_cd_ignor
 
     observed = observe(granted(0))
     before, after = observed.body["status"], granted(72)
-    build = load_build()
+    build = scripts.load(ROOT / "gitops/build.py")
     changed = {name for name in after if after[name] != before.get(name)}
     assert changed == set(build.IGNORED["CalendarSubscription"])
     bodies = [with_status(observed, written) for written in (before, after)]
@@ -323,17 +323,8 @@ def test_an_addin_is_asked_to_be_swept() -> None:
     assert asked["metadata"]["annotations"]["outlook-addin.dev/sync-requested"]
 
 
-def load_build() -> Any:
-    spec = spec_from_file_location("gitops_build", ROOT / "gitops/build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    build = module_from_spec(spec)
-    spec.loader.exec_module(build)
-    return build
-
-
 def test_the_config_map_holds_these_scripts() -> None:
-    build = load_build()
+    build = scripts.load(ROOT / "gitops/build.py")
     written = (ROOT / "gitops/argocd/argocd-cm.yaml").read_text()
     assert written == build.render()
     data = yaml.safe_load(written)["data"]
